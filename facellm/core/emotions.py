@@ -1,0 +1,82 @@
+"""Emotion names, their aliases, the label orders of the datasets and the prototype action units.
+
+Labels are mapped by name, never by index: every dataset numbers them differently.
+Prototypes after EMFACS (Friesen & Ekman, 1983); they describe how people usually read a face,
+they are not a dictionary from muscles to feelings.
+"""
+
+from facellm.core.errors import FaceLLMError, given
+
+EMOTIONS = (
+    "anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt",
+)  # fmt: skip
+
+ALIASES: dict[str, str] = {
+    "angry": "anger", "anger": "anger", "ang": "anger", "mad": "anger", "furious": "anger",
+    "disgusted": "disgust", "disgust": "disgust", "dis": "disgust",
+    "fearful": "fear", "afraid": "fear", "scared": "fear", "fear": "fear", "fea": "fear",
+    "happy": "happiness", "joy": "happiness", "joyful": "happiness", "happiness": "happiness",
+    "hap": "happiness", "smiling": "happiness",
+    "sad": "sadness", "sadness": "sadness", "unhappy": "sadness",
+    "surprised": "surprise", "surprise": "surprise", "sur": "surprise", "astonished": "surprise",
+    "neutral": "neutral", "neu": "neutral", "calm": "neutral", "expressionless": "neutral",
+    "contemptuous": "contempt", "contempt": "contempt", "con": "contempt",
+}  # fmt: skip
+
+PROTOTYPES: dict[str, tuple[int, ...]] = {
+    "happiness": (6, 12),
+    "sadness": (1, 4, 15),
+    "surprise": (1, 2, 5, 26),
+    "fear": (1, 2, 4, 5, 20, 26),
+    "anger": (4, 5, 7, 23),
+    "disgust": (9, 15),
+    "contempt": (12, 14),
+    "neutral": (),
+}
+"""Core units of each emotion; contempt's act on one side of the face only."""
+
+VARIANTS: dict[str, dict[int, tuple[int, ...]]] = {
+    "surprise": {26: (27,)},
+    "anger": {23: (24,)},
+    "disgust": {9: (10,), 15: (16, 17)},
+}
+"""Units that commonly stand in for a core unit of a prototype."""
+
+OFTEN_WITH: dict[str, tuple[int, ...]] = {
+    "happiness": (25, 26),
+    "sadness": (17, 6, 11),
+    "surprise": (25,),
+    "fear": (7, 25),
+    "anger": (10, 17, 25),
+    "disgust": (4, 6, 25),
+}
+
+LABEL_ORDERS: dict[str, dict[int, str]] = {
+    "fer2013": dict(enumerate(
+        ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"))),
+    "ferplus": dict(enumerate(
+        ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"))),
+    "raf-db": dict(enumerate(
+        ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"), 1)),
+    "affectnet": dict(enumerate(
+        ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"))),
+    "dfew": dict(enumerate(
+        ("happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear"), 1)),
+    "mafw": dict(enumerate(
+        ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt"))),
+}  # fmt: skip
+"""Index → emotion; indices a set uses for anything but one of the eight emotions are left out."""
+
+
+def emotion(name: str) -> str:
+    """The canonical noun for an emotion word, case-insensitive and by whole word.
+
+    Raises:
+        FaceLLMError: a word that names none of the eight emotions.
+    """
+    try:
+        return ALIASES[name.strip().lower()]
+    except KeyError:
+        raise FaceLLMError(
+            f"{given(name)} is not an emotion; expected one of {', '.join(EMOTIONS)}"
+        ) from None

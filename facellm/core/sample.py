@@ -1,0 +1,102 @@
+"""The record every stage takes and yields: a picture, the faces in it, what is known of each."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from facellm.core.errors import FaceLLMError
+
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+
+class Record(BaseModel):
+    """Base of the records: strict about keys, immutable, documented by the text under each field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class FaceLabels(Record):
+    """What is known of a face; None means unlabelled, never absent."""
+
+    emotion: str | None = None
+    """Canonical emotion noun."""
+    action_units: dict[int, float] | None = None
+    """AU number → intensity 0-5; a unit that is not a key is unlabelled, 0.0 means absent."""
+    pose: tuple[float, float, float] | None = None
+    """Pitch, yaw, roll in radians; + is up, to the subject's right, to the subject's right."""
+    gaze: tuple[float, float] | None = None
+    """Pitch, yaw of the eyes in radians, signs as for the pose."""
+    age: float | None = None
+    """Years."""
+    weak: frozenset[str] = frozenset()
+    """Names of the fields above that a tool estimated instead of a person or the renderer."""
+
+
+class Face(Record):
+    """One face in a picture."""
+
+    box: Box
+    """x0, y0, x1, y1 in pixels of the stored image."""
+    points: list[Point] | None = None
+    """68 Multi-PIE points, x, y in pixels of the stored image."""
+    visible: list[bool] | None = None
+    """Whether each point is seen by the camera; None means unknown."""
+    confidence: float = 1.0
+    """The finder's confidence in [0, 1]; 1 for faces that were given."""
+    labels: FaceLabels = Field(default_factory=FaceLabels)
+
+
+class Provenance(Record):
+    """Where a sample comes from and under which terms."""
+
+    source: str
+    licence: str
+    subject_id: str
+    """Whom splits, folds and confidence intervals keep together."""
+    consent: str = "not stated"
+
+
+class Sample(Record):
+    """One picture with its faces."""
+
+    id: str
+    """Content hash of the stored image: the same picture has the same id everywhere."""
+    image: str
+    """Path relative to the folder of the sample file."""
+    faces: list[Face]
+    provenance: Provenance
+    split: Literal["train", "val", "test"] = "train"
+
+
+def write_samples(path: Path, samples: Iterable[Sample]) -> int:
+    """Write one sample a line, atomically; returns how many."""
+    part = path.with_suffix(path.suffix + ".part")
+    count = 0
+    with part.open("w", encoding="utf-8") as out:
+        for sample in samples:
+            out.write(sample.model_dump_json(exclude_defaults=True) + "\n")
+            count += 1
+    part.replace(path)
+    return count
+
+
+def read_samples(folder: Path) -> Iterator[Sample]:
+    """Yield the samples of `folder/samples.jsonl`.
+
+    Raises:
+        FaceLLMError: a missing file, or a line that is no sample, named by its number.
+    """
+    path = folder / "samples.jsonl"
+    if not path.is_file():
+        raise FaceLLMError(f"no samples.jsonl in {folder}; expected a corpus made by data_engine")
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield Sample.model_validate(json.loads(line))
+            except ValueError as error:
+                reason = str(error).splitlines()[0]
+                raise FaceLLMError(f"{path}:{number} is not a sample: {reason}") from error

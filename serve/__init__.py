@@ -1,0 +1,1 @@
+"""Serving: the vLLM plugin, the face API and its launcher."""
