@@ -59,7 +59,7 @@ ACTION_UNITS: dict[int, ActionUnit] = {
                    ("nose", "glabella", *FOLDS), "wrinkled", True),
         ActionUnit(10, "Upper Lip Raiser", "levator labii superioris",
                    ("mouth", *FOLDS), "upper lip raised", True),
-        ActionUnit(11, "Nasolabial Deepener", "zygomaticus minor", FOLDS, "fold deepened", True),
+        ActionUnit(11, "Nasolabial Deepener", "zygomaticus minor", FOLDS, "deepened", True),
         ActionUnit(12, "Lip Corner Puller", "zygomaticus major",
                    ("mouth", *FOLDS, *CHEEKS), "corners pulled up", True),
         ActionUnit(13, "Sharp Lip Puller", "levator anguli oris",
@@ -108,6 +108,10 @@ PROTOCOLS: dict[str, Protocol] = {
     "bp4d12": Protocol((1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24), 1.0),
     "pyfeat20": Protocol(
         (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 17, 20, 23, 24, 25, 26, 28, 43), PRESENT
+    ),
+    "rig23": Protocol(
+        (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 22, 23, 24, 25, 26, 27, 28, 43),
+        PRESENT,
     ),
     "openface17r": Protocol((1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45), 1.0),
 }

@@ -1,0 +1,107 @@
+"""What is not a face: backgrounds, drawn clutter, and what cameras do to a picture."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facellm.core.errors import FaceLLMError, given
+from facellm.faces.image import load_image
+
+LONGEST = 512
+
+
+def read_negatives(folder: Path) -> list[np.ndarray]:
+    """Read pictures without faces as grey (H, W), long side at most `LONGEST`."""
+    if not folder.is_dir():
+        raise FaceLLMError(f"no such folder: {given(folder)}; expected pictures without faces")
+    greys = []
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        image = load_image(path).convert("L")
+        image.thumbnail((LONGEST, LONGEST))
+        greys.append(np.asarray(image))
+    if not greys:
+        raise FaceLLMError(f"no pictures in {given(folder)}")
+    return greys
+
+
+def patch(
+    negatives: list[np.ndarray], shape: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """A random part (H, W) of a faceless picture, at a random size, tilt and contrast."""
+    source = negatives[rng.integers(len(negatives))]
+    height, width = shape
+    scale = float(np.exp(rng.uniform(np.log(0.4), np.log(3.0)))) * max(shape) / max(source.shape)
+    centre = rng.uniform(0, 1, 2) * source.shape[::-1]
+    matrix = cv2.getRotationMatrix2D(
+        (float(centre[0]), float(centre[1])), float(rng.uniform(-180, 180)), scale
+    )
+    matrix[:, 2] += np.array([width, height]) / 2 - centre
+    cut = cv2.warpAffine(
+        source, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return 255 - cut if rng.random() < 0.2 else cut
+
+
+def clutter(negatives: list[np.ndarray], size: int, rng: np.random.Generator) -> np.ndarray:
+    """A square grey background: a picture, a gradient or noise, with shapes drawn over it."""
+    kind = rng.random()
+    if kind < 0.6:
+        canvas = patch(negatives, (size, size), rng)
+    elif kind < 0.85:
+        ends = rng.uniform(0, 255, (2, 2)).astype(np.float32)
+        canvas = cv2.resize(ends, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    else:
+        grain = int(rng.integers(4, size // 2))
+        noise = rng.uniform(0, 255, (grain, grain)).astype(np.float32)
+        canvas = cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
+        canvas = canvas.clip(0, 255).astype(np.uint8)
+    canvas = np.ascontiguousarray(canvas)
+    for _ in range(int(rng.integers(0, 14)) if rng.random() < 0.6 else 0):
+        _shape(canvas, rng)
+    return canvas
+
+
+def _shape(canvas: np.ndarray, rng: np.random.Generator) -> None:
+    size = canvas.shape[0]
+    x, y, u, v = (int(value) for value in rng.integers(-size // 4, size + size // 4, 4))
+    tone, thick = int(rng.integers(0, 256)), int(rng.integers(1, 6))
+    kind = rng.integers(5)
+    if kind == 0:
+        cv2.rectangle(canvas, (x, y), (u, v), tone, thick if rng.random() < 0.5 else -1)
+    elif kind == 1:
+        cv2.line(canvas, (x, y), (u, v), tone, thick)
+    elif kind == 2:
+        cv2.circle(canvas, (x, y), int(rng.integers(2, size // 4)), tone, -1)
+    elif kind == 3:
+        axes = (int(rng.integers(2, size // 4)), int(rng.integers(2, size // 4)))
+        cv2.ellipse(canvas, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, tone, -1)
+    else:
+        letters = "".join(chr(c) for c in rng.integers(33, 126, 6))
+        cv2.putText(canvas, letters, (x, y), int(rng.integers(0, 8)),
+                    float(rng.uniform(0.3, 2.0)), tone, thick)  # fmt: skip
+
+
+def degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Light from a side, contrast, gamma, blur, low resolution, noise and JPEG, each sometimes."""
+    size = grey.shape[0]
+    image = grey.astype(np.float32) / 255
+    if rng.random() < 0.3:
+        corners = rng.uniform(0.4, 1.3, (2, 2)).astype(np.float32)
+        image *= cv2.resize(corners, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    if rng.random() < 0.7:
+        image = image.clip(0, 1) ** float(np.exp(rng.normal(0, 0.35)))
+        image = (image - 0.5) * rng.uniform(0.4, 1.3) + rng.uniform(0.35, 0.65)
+    if rng.random() < 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.012 * size + 0.5)))
+    elif rng.random() < 0.25:
+        small = max(8, int(size * rng.uniform(0.3, 0.8)))
+        image = cv2.resize(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA),
+                           grey.shape[::-1], interpolation=cv2.INTER_LINEAR)  # fmt: skip
+    if rng.random() < 0.4:
+        image = image + rng.standard_normal(image.shape, np.float32) * rng.uniform(0.0, 0.06)
+    result = (image.clip(0, 1) * 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))]
+        result = cv2.imdecode(cv2.imencode(".jpg", result, quality)[1], cv2.IMREAD_GRAYSCALE)
+    return result

@@ -1,0 +1,102 @@
+"""Everything that sees: tower, region encoder and projector, shared by transformers and vLLM.
+
+pixels (V,3,S,S) ─ tower ─► patches ─ region encoder(landmarks) ─► patches', regions
+one view's tokens = [ pooled patches' (P) , 15 region tokens of each face present ] → width L
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facellm.model.configuration import FaceVisionConfig
+from facellm.model.region_encoder import RegionEncoder
+from facellm.model.tower import VisionTower
+
+# Shapes: V views, F face slots, f faces kept (the most any view has), N patches, P pooled patches,
+# D tower channels, E region width, L language-model width.
+
+POINT_UNIT = 1e-4
+"""Landmarks travel as whole numbers of this fraction of the view's side: servers cast floats."""
+ABSENT = -1_000_000
+"""Stands in every coordinate of a face slot that is empty."""
+
+
+class Projector(nn.Module):
+    """Patches and region tokens to the language model's width, by an MLP each."""
+
+    def __init__(self, config: FaceVisionConfig, width: int) -> None:
+        super().__init__()
+        self.patches = nn.Sequential(
+            nn.LayerNorm(config.hidden_size),
+            nn.Linear(config.hidden_size, width), nn.GELU(), nn.Linear(width, width),
+        )  # fmt: skip
+        self.place = nn.Parameter(torch.randn(config.patch_tokens, width) * 0.02)
+        self.regions = nn.Sequential(
+            nn.LayerNorm(config.region_size),
+            nn.Linear(config.region_size, width), nn.GELU(), nn.Linear(width, width),
+        ) if config.read_out else None  # fmt: skip
+
+
+class FaceVision(nn.Module):
+    """Views and landmarks in, language-model tokens out."""
+
+    def __init__(self, config: FaceVisionConfig, width: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vision_tower = VisionTower(config.tower, config.layer)
+        has_regions = config.guidance or config.read_out
+        self.region_encoder = RegionEncoder(config) if has_regions else None
+        self.projector = Projector(config, width)
+
+    def see(
+        self, pixels_V3SS: Tensor, landmarks_VFP2: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor]:
+        """Guided patches, region tokens, read-out attention and presence.
+
+        Args:
+            pixels_V3SS: normalised views.
+            landmarks_VFP2: int32 fixed point in `POINT_UNIT` of the view, `ABSENT` in empty slots.
+
+        Returns:
+            (V, N, D), (V, F, 15, E) or None, (V, F, 15, N) or None, and presence (V, F); empty
+            slots hold zeros.
+        """
+        patches = self.vision_tower(pixels_V3SS)
+        present = landmarks_VFP2[..., 0, 0] != ABSENT
+        most = int(present.sum(1).max()) if present.numel() else 0
+        if self.region_encoder is None or most == 0:
+            return patches, None, None, present
+        # Work only on as many slots as some view really uses; the rest would be masked anyway.
+        order = (~present).long().argsort(dim=1, stable=True)[:, :most]
+        rows = torch.arange(len(order), device=order.device)[:, None]
+        points = landmarks_VFP2[rows, order].to(patches.dtype) * POINT_UNIT
+        patches, regions, attention = self.region_encoder(
+            patches, points, present[rows, order], order
+        )
+        if regions is None or attention is None:
+            return patches, None, None, present
+        kept = present[rows, order][..., None, None]
+        return patches, _scatter(regions * kept, order, present), _scatter(
+            attention * kept, order, present), present  # fmt: skip
+
+    def forward(self, pixels_V3SS: Tensor, landmarks_VFP2: Tensor) -> list[Tensor]:
+        """One tensor (P + 15 · faces, L) a view: pooled patches, then region tokens by face."""
+        patches, regions, _, present = self.see(pixels_V3SS, landmarks_VFP2)
+        grid, pool = self.config.grid_size, self.config.pool
+        pooled = patches.transpose(1, 2).unflatten(2, (grid, grid))
+        pooled = F.avg_pool2d(pooled, pool).flatten(2).transpose(1, 2)
+        tokens = self.projector.patches(pooled) + self.projector.place
+        if regions is None or self.projector.regions is None:
+            return list(tokens)
+        regions = self.projector.regions(regions)
+        return [
+            torch.cat([tokens[v], regions[v][present[v]].flatten(0, 1)]) for v in range(len(tokens))
+        ]
+
+
+def _scatter(values: Tensor, order: Tensor, present: Tensor) -> Tensor:
+    """Put per-face values (V, f, ...) back into their slots (V, F, ...)."""
+    out = values.new_zeros((*present.shape, *values.shape[2:]))
+    rows = torch.arange(len(order), device=order.device)[:, None]
+    out[rows, order] = values
+    return out

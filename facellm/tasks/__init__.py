@@ -1,0 +1,24 @@
+"""The tasks: what facellm can be asked about a face, one file each.
+
+A new task is one new file, one new test and one line here.
+"""
+
+from typing import Any
+
+from facellm.tasks.action_units import ActionUnitsTask
+from facellm.tasks.base import Task
+from facellm.tasks.caption import CaptionTask
+from facellm.tasks.expression import ExpressionTask
+from facellm.tasks.reasoning import ReasoningTask
+from facellm.tasks.region_question import RegionQuestionTask
+
+TASKS: dict[str, Task[Any]] = {
+    "expression": ExpressionTask(),
+    "action_units": ActionUnitsTask(),
+    "reasoning": ReasoningTask(),
+    "caption": CaptionTask(),
+    "region_question": RegionQuestionTask(),
+}
+"""Task name → task."""
+
+__all__ = ["TASKS", "Task"]

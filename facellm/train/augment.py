@@ -1,0 +1,116 @@
+"""Views from crops, as a camera might have taken them: turned, shifted, lit and worn differently.
+
+Geometry moves picture and points together; the labels stay, so nothing here may change what a
+face shows. Photographs differ from renders most in blur, noise, contrast and colour: vary those.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from facellm.model.views import FACE_RISE, FACE_SIDE
+from facellm.model.vision import POINT_UNIT
+
+# Shapes: B faces, S view side, P = 68 points.
+
+MIRROR = torch.tensor(
+    [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+)  # fmt: skip
+"""Which point takes each place when a face is mirrored: left and right are the subject's."""
+
+
+def views(
+    pixels_B3CC: Tensor,
+    points_BP2: Tensor,
+    size: int,
+    generator: torch.Generator | None,
+    mirror: bool = True,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut the views out of crops; with a generator, each in its own random way.
+
+    Args:
+        pixels_B3CC: uint8 crops.
+        points_BP2: in [0, 1] of the crop.
+        size: S, of the view.
+        generator: None gives the plain views the processor would cut.
+        mirror: whether faces may be mirrored.
+
+    Returns:
+        Pixels (B, 3, S, S) in [0, 1], points (B, 68, 2) in [0, 1] of the view, and which of the
+        faces were mirrored (B,).
+    """
+    n = len(points_BP2)
+    low, high = points_BP2.amin(1), points_BP2.amax(1)
+    side = (high - low).amax(1) * FACE_SIDE
+    centre = (low + high) / 2 - torch.stack([torch.zeros(n), FACE_RISE * side], 1)
+    angle, mirrored = torch.zeros(n), torch.zeros(n, dtype=torch.bool)
+    if generator is not None:
+        side = side * (0.88 + 0.3 * torch.rand(n, generator=generator))
+        centre = centre + side[:, None] * 0.06 * torch.randn(n, 2, generator=generator)
+        angle = 0.16 * torch.randn(n, generator=generator)
+        mirrored = (torch.rand(n, generator=generator) < 0.5) & mirror
+    cos, sin = angle.cos(), angle.sin()
+    turn = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)  # (B, 2, 2)
+    # theta maps view coordinates in [-1, 1] to crop coordinates in [-1, 1].
+    theta = torch.cat([turn * side[:, None, None], (2 * centre - 1)[..., None]], 2)
+    grid = F.affine_grid(theta, [n, 3, size, size], align_corners=False)
+    pixels = F.grid_sample(pixels_B3CC.float() / 255, grid, align_corners=False)
+    points = (points_BP2 - centre[:, None]) @ turn / side[:, None, None] + 0.5
+    if mirrored.any():
+        pixels[mirrored] = pixels[mirrored].flip(-1)
+        points[mirrored] = points[mirrored][:, MIRROR] * torch.tensor([-1.0, 1.0]) + torch.tensor(
+            [1.0, 0.0]
+        )
+    if generator is not None:
+        pixels = photograph(pixels, generator)
+        points = points + 0.006 * torch.randn(points.shape, generator=generator)
+    return pixels, points, mirrored
+
+
+def photograph(pixels_B3SS: Tensor, generator: torch.Generator) -> Tensor:
+    """Vary exposure, contrast, colour, sharpness, noise; cover a patch now and then."""
+    n, _, size, _ = pixels_B3SS.shape
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator)
+
+    out = pixels_B3SS.clamp_min(1e-4) ** uniform(-0.5, 0.5).exp()
+    out = (out - 0.5) * uniform(0.65, 1.35) + 0.5 + uniform(-0.15, 0.15)
+    grey = out.mean(1, keepdim=True)
+    colour = torch.where(uniform(0, 1) < 0.4, torch.zeros(n, 1, 1, 1), uniform(0.4, 1.3))
+    tint = 1 + 0.08 * torch.randn(n, 3, 1, 1, generator=generator) * (colour > 0)
+    out = (grey + (out - grey) * colour) * tint
+    small = int(torch.randint(size // 3, size, (1,), generator=generator))
+    soft = F.interpolate(F.interpolate(out, small, mode="area"), size, mode="bilinear")
+    out = torch.where(uniform(0, 1) < 0.35, soft, out)
+    out = out + uniform(0, 0.05) * torch.randn(out.shape, generator=generator)
+    out = _cover(out, generator)
+    return out.clamp(0, 1)
+
+
+def _cover(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Put a flat rectangle over a tenth of the faces, as hands and microphones do."""
+    size = pixels.shape[-1]
+    for row in torch.nonzero(torch.rand(len(pixels), generator=generator) < 0.1).flatten():
+        h, w = (torch.randint(size // 10, size // 4, (2,), generator=generator)).tolist()
+        y = int(torch.randint(0, size - h, (1,), generator=generator))
+        x = int(torch.randint(0, size - w, (1,), generator=generator))
+        pixels[row, :, y : y + h, x : x + w] = torch.rand(3, 1, 1, generator=generator)
+    return pixels
+
+
+def normalise(pixels: Tensor, mean: list[float], std: list[float]) -> Tensor:
+    """As the image processor does."""
+    return (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+
+
+def fixed_point(points_BP2: Tensor) -> Tensor:
+    """Points in [0, 1] of the view as the int32 the model takes."""
+    return (points_BP2 / POINT_UNIT).round().to(torch.int32)
+
+
+assert sorted(MIRROR.tolist()) == list(range(68)) and math.isclose(POINT_UNIT, 1e-4)

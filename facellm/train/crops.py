@@ -1,0 +1,101 @@
+"""Training faces in memory: each a square crop around the face, its points and its labels.
+
+A crop is wider than the view the model sees, so that augmentation can turn and shift the view
+without leaving it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facellm.core.emotions import EMOTIONS
+from facellm.core.errors import FaceLLMError
+from facellm.core.facs import PROTOCOLS
+from facellm.core.sample import Face, Sample, read_samples
+from facellm.faces import load_image
+from facellm.model.views import View, cut, face_view, to_view
+
+CROP = 144
+"""Side of a stored crop in pixels."""
+WIDER = 1.3
+"""Side of a crop over the side of the face view at its middle."""
+UNITS = PROTOCOLS["rig23"].units
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Crops:
+    """N faces: pictures (N, 3, CROP, CROP) uint8, points (N, 68, 2) in [0, 1] of the crop."""
+
+    pixels: Tensor
+    points: Tensor
+    units: Tensor
+    """(N, 23) intensities 0-5 of `UNITS`, NaN where unlabelled."""
+    emotion: Tensor
+    """(N,) index into EMOTIONS, `UNKNOWN` where unlabelled."""
+    pose: Tensor
+    """(N, 3) pitch, yaw, roll in radians, NaN where unlabelled."""
+    samples: list[Sample]
+    """One sample a face, holding that face alone, for the tasks to ask about."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def load_crops(folder: Path, split: str, limit: int | None = None) -> Crops:
+    """Load the faces of one split of a corpus.
+
+    Raises:
+        FaceLLMError: no such corpus, or no face with points in that split.
+    """
+    kept: list[tuple[Sample, Face]] = []
+    for sample in read_samples(folder):
+        if sample.split == split:
+            kept += [(sample, face) for face in sample.faces if face.points is not None]
+        if limit is not None and len(kept) >= limit:
+            kept = kept[:limit]
+            break
+    if not kept:
+        raise FaceLLMError(f"corpus {folder} has no face with landmarks in its {split} split")
+    pixels = torch.empty(len(kept), 3, CROP, CROP, dtype=torch.uint8)
+    points = torch.empty(len(kept), 68, 2)
+    for row, (sample, face) in enumerate(kept):
+        image = load_image(folder / sample.image)
+        array = np.asarray(face.points, np.float32)
+        view = _wider(face_view(array, 0))
+        pixels[row] = torch.from_numpy(np.asarray(cut(image, view, CROP)).transpose(2, 0, 1).copy())
+        points[row] = torch.from_numpy(to_view(array, view))
+    labels = [face.labels for _, face in kept]
+    return Crops(
+        pixels,
+        points,
+        units=torch.tensor([_units(label.action_units) for label in labels]),
+        emotion=torch.tensor(
+            [EMOTIONS.index(la.emotion) if la.emotion else UNKNOWN for la in labels]
+        ),
+        pose=torch.tensor([la.pose or (float("nan"),) * 3 for la in labels], dtype=torch.float32),
+        samples=[sample.model_copy(update={"faces": [face]}) for sample, face in kept],
+    )
+
+
+def _wider(view: View) -> View:
+    side = round(view.side * WIDER)
+    shift = (side - view.side) // 2
+    return View(view.x - shift, view.y - shift, side, view.faces)
+
+
+def _units(labels: dict[int, float] | None) -> list[float]:
+    return [(labels or {}).get(number, float("nan")) for number in UNITS]
+
+
+def draw(
+    crops: Sequence[Crops], weights: Sequence[float], count: int, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Draw (corpus, row) pairs: the corpus by weight, the row uniformly."""
+    share = np.asarray(weights) / sum(weights)
+    which = rng.choice(len(crops), size=count, p=share)
+    return [(int(c), int(rng.integers(len(crops[c])))) for c in which]

@@ -1,0 +1,86 @@
+"""Throw-away heads: what the vision part must tell about a face before it learns to speak.
+
+Each action unit is read from the region tokens of its own FACS regions, so that a region token
+comes to hold what happens there. Heads are not part of the model that is saved.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facellm.core.emotions import EMOTIONS
+from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY
+from facellm.core.regions import REGIONS
+from facellm.train.crops import UNITS, UNKNOWN
+
+# Shapes: B faces, R = 15 regions, E region width, D tower width, A action units.
+
+
+def unit_regions() -> Tensor:
+    """(A, R): the share of each region in each unit's reading, rows sum to 1."""
+    share = torch.zeros(len(UNITS), len(REGIONS))
+    for row, number in enumerate(UNITS):
+        for region in ACTION_UNITS[number].regions:
+            share[row, REGIONS.index(region)] = 1.0
+    return share / share.sum(1, keepdim=True)
+
+
+class Heads(nn.Module):
+    """Action-unit intensities, expression and pose from region tokens and patches."""
+
+    def __init__(self, region_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.register_buffer("share", unit_regions())
+        self.norm = nn.LayerNorm(region_size)
+        self.unit = nn.Parameter(torch.randn(len(UNITS), region_size) * region_size**-0.5)
+        self.unit_bias = nn.Parameter(torch.zeros(len(UNITS)))
+        self.whole = nn.Linear(hidden_size, region_size)
+        self.emotion = nn.Sequential(
+            nn.Linear(2 * region_size, region_size),
+            nn.GELU(),
+            nn.Linear(region_size, len(EMOTIONS)),
+        )
+        self.pose = nn.Linear(region_size, 3)
+
+    def forward(self, regions_BRE: Tensor, patches_BND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Intensities (B, A) in units of 5, emotion logits (B, 8), pose (B, 3) in radians."""
+        tokens = self.norm(regions_BRE)
+        own_BAE = torch.einsum("ar,bre->bae", self.share, tokens)
+        units = torch.einsum("bae,ae->ba", own_BAE, self.unit) + self.unit_bias
+        mean = tokens.mean(1)
+        both = torch.cat([mean, self.whole(patches_BND.mean(1))], 1)
+        return units, self.emotion(both), self.pose(mean)
+
+
+def head_losses(
+    outputs: tuple[Tensor, Tensor, Tensor], units: Tensor, emotion: Tensor, pose: Tensor
+) -> dict[str, Tensor]:
+    """Losses over what is labelled; unlabelled parts cost nothing.
+
+    Args:
+        outputs: of `Heads`.
+        units: (B, A) intensities 0-5, NaN unlabelled.
+        emotion: (B,) index, `UNKNOWN` unlabelled.
+        pose: (B, 3) radians, NaN unlabelled.
+    """
+    said, logits, turned = outputs
+    zero = said.sum() * 0
+    known = ~units.isnan()
+    losses = {"units": zero, "emotion": zero, "pose": zero}
+    if known.any():
+        # Active units are rare: weigh them up, or predicting nothing is the easy way out.
+        gold = units[known] / MAX_INTENSITY
+        weight = 1 + 3 * gold
+        loss = F.smooth_l1_loss(said[known], gold, beta=0.1, reduction="none")
+        losses["units"] = (weight * loss).mean()
+    if (emotion != UNKNOWN).any():
+        losses["emotion"] = F.cross_entropy(
+            logits, emotion, ignore_index=UNKNOWN, label_smoothing=0.1
+        )
+    posed = ~pose.isnan().any(1)
+    if posed.any():
+        losses["pose"] = F.smooth_l1_loss(turned[posed], pose[posed], beta=0.1)
+    return losses
+
+
+LOSS_WEIGHTS = {"units": 4.0, "emotion": 0.5, "pose": 1.0}

@@ -1,0 +1,108 @@
+"""`facellm train RECIPE`: corpora to a checkpoint that `facellm` can load.
+
+corpora ─ crops ─► stage see (vision + heads) ─► stage speak (projector + language model)
+                                                    └─► output_dir/model, report.json
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+import yaml
+
+from facellm.core.errors import FaceLLMError
+from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor, build, vision_config
+from facellm.model.build import train_tokenizer
+from facellm.train.crops import Crops, load_crops
+from facellm.train.recipe import Recipe, load_recipe
+from facellm.train.see import learn_to_see
+from facellm.train.speak import compose, compose_empty, learn_to_speak
+
+TOKENIZER_TEXTS = 20_000
+CONVENTION = "utf-8"
+
+
+def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False) -> Path | None:
+    """Run a recipe from where it stopped, or from the start; returns the checkpoint's folder.
+
+    Args:
+        recipe_path: YAML file, see `facellm.train.recipe`.
+        overrides: `dotted.key=value`.
+        dry_run: only print the resolved recipe; returns None.
+
+    Raises:
+        FaceLLMError: a mistake in the recipe or corpora, or another recipe than the run began with.
+    """
+    recipe = load_recipe(recipe_path, overrides)
+    resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    if dry_run:
+        print(resolved, end="")
+        return None
+    folder = recipe.output_dir
+    _claim(folder, resolved)
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
+    torch.manual_seed(recipe.seed)
+    crops = [load_crops(corpus.path, "train", corpus.limit) for corpus in recipe.corpora]
+    weights = [corpus.weight for corpus in recipe.corpora]
+    print("training faces: " + ", ".join(str(len(c)) for c in crops), flush=True)
+    model, processor = assemble(recipe, crops)
+    learn_to_see(model, processor.image_processor, crops, weights, recipe.see, recipe.seed, folder)
+    learn_to_speak(model, processor, crops, weights, recipe.speak, recipe.seed, folder)
+    target = folder / "model"
+    save(model, processor, target)
+    if recipe.evaluate:
+        from facellm.train.evaluate import evaluate
+
+        corpora = [corpus.path for corpus in recipe.corpora]
+        evaluate(target, corpora, recipe.evaluate, folder / "report.json")
+    return target
+
+
+def assemble(
+    recipe: Recipe, crops: Sequence[Crops]
+) -> tuple[FaceLLMForConditionalGeneration, FaceLLMProcessor]:
+    """The untrained model of a recipe, its tokenizer learned from the tasks' own texts."""
+    vision = vision_config(recipe.model.tower, recipe.model.layer, **recipe.model.vision)
+    tokenizer = train_tokenizer(_texts(crops, recipe.seed), recipe.model.vocab_size)
+    return build(vision, recipe.model.text, tokenizer)
+
+
+def _texts(crops: Sequence[Crops], seed: int) -> Iterator[str]:
+    rng = random.Random(seed)
+    for _ in range(TOKENIZER_TEXTS):
+        corpus = rng.randrange(len(crops))
+        faces = [(corpus, rng.randrange(len(crops[corpus]))) for _ in range(rng.randint(1, 3))]
+        sample = crops[corpus].samples[faces[0][1]]
+        empty = rng.random() < 0.02
+        picture = compose_empty(sample, rng) if empty else compose(crops, faces, rng)
+        yield picture.question
+        yield picture.answer
+
+
+def save(model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor, folder: Path) -> None:
+    """Write a checkpoint, its weights as float16: half the size, and more exact than bfloat16.
+
+    The configuration keeps float32: that is what it is loaded and computed in on a CPU.
+    """
+    half = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in model.state_dict().items()
+    }
+    model.save_pretrained(folder, state_dict=half)
+    processor.save_pretrained(folder)
+
+
+def _claim(folder: Path, resolved: str) -> None:
+    """Mark the folder with the recipe; a folder begun with another one is not touched."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.yaml"
+    if path.is_file() and path.read_text(encoding=CONVENTION) != resolved:
+        before, now = (yaml.safe_load(text) for text in (path.read_text("utf-8"), resolved))
+        changed = [key for key in now if before.get(key) != now[key]]
+        raise FaceLLMError(
+            f"{folder} holds a run whose recipe differs in {', '.join(changed)}; "
+            "choose another output_dir, or delete that folder to start again"
+        )
+    path.write_text(resolved, encoding=CONVENTION)

@@ -1,0 +1,93 @@
+"""Stage one: the vision part learns to see, before there is anything to say."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facellm.model.modeling import FaceLLMForConditionalGeneration
+from facellm.model.processing import FaceLLMImageProcessor
+from facellm.model.vision import ABSENT
+from facellm.train.augment import fixed_point, normalise, views
+from facellm.train.crops import Crops, draw
+from facellm.train.heads import LOSS_WEIGHTS, Heads, head_losses
+from facellm.train.loop import Losses, run_stage
+from facellm.train.recipe import Stage
+
+
+def generator_at(seed: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
+    """The randomness of one step: the same whether or not the run was interrupted before it."""
+    return (
+        np.random.default_rng([seed, step]),
+        torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63),
+    )
+
+
+def batch_views(
+    crops: Sequence[Crops],
+    drawn: Sequence[tuple[int, int]],
+    size: int,
+    images: FaceLLMImageProcessor,
+    generator: torch.Generator | None,
+    mirror: bool = True,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Model inputs for drawn faces: pixels (B, 3, S, S), points int32 (B, 68, 2), mirrored (B,)."""
+    pixels = torch.stack([crops[c].pixels[row] for c, row in drawn])
+    points = torch.stack([crops[c].points[row] for c, row in drawn])
+    seen, points, mirrored = views(pixels, points, size, generator, mirror)
+    return normalise(seen, images.mean, images.std), fixed_point(points), mirrored
+
+
+def in_slot(points_BP2: Tensor, slots: Sequence[int], max_faces: int) -> Tensor:
+    """Landmarks (B, max_faces, 68, 2) with each face alone in its slot of its view."""
+    landmarks = torch.full((len(points_BP2), max_faces, 68, 2), ABSENT, dtype=torch.int32)
+    landmarks[torch.arange(len(points_BP2)), torch.tensor(slots)] = points_BP2
+    return landmarks
+
+
+def gold(
+    crops: Sequence[Crops], drawn: Sequence[tuple[int, int]], mirrored: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Units, emotion and pose of drawn faces; a mirrored face turns and tilts the other way."""
+    units = torch.stack([crops[c].units[row] for c, row in drawn])
+    emotion = torch.stack([crops[c].emotion[row] for c, row in drawn])
+    pose = torch.stack([crops[c].pose[row] for c, row in drawn])
+    sign = torch.where(mirrored[:, None], torch.tensor([1.0, -1.0, -1.0]), torch.ones(3))
+    return units, emotion, pose * sign
+
+
+def learn_to_see(
+    model: FaceLLMForConditionalGeneration,
+    images: FaceLLMImageProcessor,
+    crops: Sequence[Crops],
+    weights: Sequence[float],
+    stage: Stage,
+    seed: int,
+    folder: Path,
+) -> Heads:
+    """Train tower and region encoder through heads; returns the heads, for ablations to read."""
+    vision, config = model.model.vision, model.config.vision_config
+    heads = Heads(config.region_size, config.hidden_size)
+
+    def losses(step: int) -> Losses:
+        rng, generator = generator_at(seed, step)
+        drawn = draw(crops, weights, stage.per_device_train_batch_size, rng)
+        pixels, points, mirrored = batch_views(crops, drawn, config.image_size, images, generator)
+        # Any slot: whatever a face is called, it is seen the same way.
+        slots = rng.integers(config.max_faces, size=len(drawn))
+        landmarks = in_slot(points, slots.tolist(), config.max_faces)
+        patches, regions, _, present = vision.see(pixels, landmarks)
+        assert regions is not None, "heads read region tokens"
+        return head_losses(heads(regions[present], patches), *gold(crops, drawn, mirrored))
+
+    vision.train()
+    modules = {
+        "vision_tower": vision.vision_tower,
+        "regions": vision.region_encoder,
+        "heads": heads,
+    }
+    run_stage("see", stage, folder, modules, losses, LOSS_WEIGHTS)
+    vision.eval()
+    return heads
