@@ -1,20 +1,12 @@
 """`python -m data_engine.rig HEAD --out DIR --count N ...`: render a corpus."""
 
 import os
-
-# Read when numpy and OpenCV load: each worker is one process on one core.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from data_engine.rig.corpus import Job, render_corpus
-from facellm.core.errors import FaceLLMError
 
 app = typer.Typer(add_completion=False)
 
@@ -31,10 +23,17 @@ def main(
     size: Annotated[int, typer.Option(help="Image side in pixels.")] = 128,
 ) -> None:
     """Render faces with exact action units, points, pose and gaze."""
-    job = Job(head, out, count, seed, identities, start_identity, size)
+    # Read when numpy loads, hence before the imports: a worker is one process on one core.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from data_engine.rig.corpus import Job, render_corpus
+    from facellm.core.errors import FaceLLMError
+
     begun, told = time.monotonic(), 0.0
     try:
-        for done in render_corpus(job, workers):
+        for done in render_corpus(
+            Job(head, out, count, seed, identities, start_identity, size), workers
+        ):
             now = time.monotonic()
             if now - told > 20 or done == count:
                 told = now

@@ -79,8 +79,7 @@ def consistent(units: Mapping[int, float], keep: int | None = None) -> dict[int,
     out = {au: min(MAX_INTENSITY, float(x)) for au, x in units.items() if x > 0}
     for pair in CONFLICTS:
         if pair <= out.keys():
-            a, b = sorted(pair, key=lambda au: (au == keep, out[au]))
-            del out[a]
+            del out[min(pair, key=lambda au: (au == keep, out[au]))]
     parted = max((out.get(au, 0.0) * share for au, share in _PARTS_LIPS.items()), default=0.0)
     if parted > 0 and keep != 25 and not {24, 28} & out.keys():
         out[25] = max(out.get(25, 0.0), parted)

@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from data_engine.rig.frame import RigFrame
 from data_engine.rig.load import load_head
-from data_engine.rig.render import Rig, RigFrame
+from data_engine.rig.render import Rig
 from data_engine.rig.sampling import random_spec
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Face, FaceLabels, Provenance, Sample, write_samples

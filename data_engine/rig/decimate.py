@@ -32,7 +32,7 @@ def decimate(points: np.ndarray, triangles: np.ndarray, target: int) -> np.ndarr
 
 
 def _nearest(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Index of the closest of `points` (N, 3) for each query (M, 3); once a head, so brute force."""
+    """Index of the closest of `points` (N, 3) for each query (M, 3): brute force, once a head."""
     squared = (points**2).sum(1)
     blocks = np.array_split(queries, max(1, len(queries) // 512))
     return np.concatenate([(squared - 2 * block @ points.T).argmin(1) for block in blocks])

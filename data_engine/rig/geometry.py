@@ -4,7 +4,7 @@ import numpy as np
 
 from data_engine.rig.camera import Camera, project, rotation
 from data_engine.rig.cast import Hits, Scene
-from data_engine.rig.head import EYE_LEFT, EYE_RIGHT, MorphableHead, Person
+from data_engine.rig.head import EYE_LEFT, EYE_RIGHT, MOUTH, TEETH, MorphableHead, Person
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -60,17 +60,25 @@ def lid_weights(gaze: tuple[float, float]) -> dict[str, float]:
 
 
 def openness(head: MorphableHead, rays_per_vertex: int = 48) -> np.ndarray:
-    """Share of the sky each vertex of the neutral head sees, (V,) float32; made once a head."""
+    """Share of the sky each vertex of the neutral head sees, (V,) float32; made once a head.
+
+    Teeth and mouth see nothing behind closed lips; they darken with depth instead.
+    """
     normals = vertex_normals(head.rest, head.triangles)
     scene = Scene(head.rest, head.triangles)
     rng = np.random.default_rng(0)
     hidden = np.zeros(len(head.rest), np.float32)
-    start = head.rest + 0.05 * normals
+    start = (head.rest + 0.05 * normals).astype(np.float32)
     for _ in range(rays_per_vertex):
         away = rng.standard_normal(head.rest.shape).astype(np.float32)
         away = away / np.linalg.norm(away, axis=1, keepdims=True) + normals
-        hidden += scene.blocked(start.astype(np.float32), away.astype(np.float32))
-    return (1 - hidden / rays_per_vertex).astype(np.float32)
+        hidden += scene.blocked(start, away)
+    out = np.maximum(0.15, 1 - hidden / rays_per_vertex)
+    for ids in (head.vertices_of(MOUTH), head.vertices_of(TEETH)):
+        if len(ids):
+            depth = head.rest[ids, 2].max() - head.rest[ids, 2]
+            out[ids] = np.clip(0.9 - 0.22 * depth, 0.05, 0.9)
+    return out.astype(np.float32)
 
 
 def hair_lift(head: MorphableHead, hair: np.ndarray, volume: float, seed: int) -> np.ndarray:
@@ -86,7 +94,7 @@ def hair_lift(head: MorphableHead, hair: np.ndarray, volume: float, seed: int) -
 def visible_points(
     scene: Scene, points: np.ndarray, camera: Camera, size: int, slack: float = 0.5
 ) -> np.ndarray:
-    """Which of the points (N, 3) the camera sees, (N,) bool: in the frame and nothing before them."""
+    """Which of the points (N, 3) the camera sees, (N,) bool: in the frame, nothing in between."""
     eye = np.array([0, 0, camera.distance], np.float32)
     away = (points - eye).astype(np.float32)
     hits: Hits = scene.cast(eye, away)

@@ -94,7 +94,8 @@ def person_look(identity: int) -> Look:
     lip_tint = np.array([1.0, 0.52, 0.5], np.float32) if tone < 5 else np.array([0.95, 0.62, 0.6])
     makeup = float(rng.random() * (rng.random() < 0.3) * (not bearded))
     lips = skin * lip_tint * np.float32(rng.uniform(0.7, 1.0))
-    painted = linear((int(rng.integers(140, 210)), int(rng.integers(20, 80)), 70)) * (1 - 0.08 * tone)
+    painted = linear((int(rng.integers(140, 210)), int(rng.integers(20, 80)), 70))
+    painted = painted * (1 - 0.08 * tone)
     return Look(
         skin=skin,
         lips=((1 - 0.7 * makeup) * lips + 0.7 * makeup * painted).astype(np.float32),

@@ -1,4 +1,4 @@
-"""Read the Wavefront OBJ files ICT-FaceKit is published in: vertices, texture coordinates, faces."""
+"""Read the Wavefront OBJ files ICT-FaceKit is published in."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -12,17 +12,23 @@ import numpy as np
 from data_engine.rig.head import BACK, EYE_LEFT, EYE_RIGHT, MOUTH, SKIN, TEETH, MorphableHead
 from data_engine.rig.procedural_shapes import (
     EYE,
+    IDENTITY_FIELDS,
     MOUTH_HALF,
     MOUTH_Y,
-    Field,
     Place,
-    identity_fields,
+    displace,
     shape_fields,
 )
 
 _SIDE = np.radians(105.0)  # azimuth where the face's sheet meets the back's
 _LOW, _HIGH = -13.0, 12.4
 _EYE_HALF, _LID_UP, _LID_DOWN = 1.5, 0.62, 0.45
+_ROWS = [
+    12.4, 12.0, 11.2, 10.2, 9.2, 8.3, 7.6, 7.0, 6.5, 6.0, 5.5, 5.0, 4.6, 4.2, 3.85, EYE[1],
+    3.25, 2.9, 2.5, 2.0, 1.4, 0.8, 0.2, -0.4, -0.9, -1.3, -1.8, -2.3, -2.7, -3.05, MOUTH_Y,
+    -3.65, -4.0, -4.4, -5.0, -5.7, -6.4, -7.0, -7.5, -8.0, -8.5, -9.5, -11.0, _LOW,
+]  # fmt: skip
+"""Heights of the sheet's rows; eyes and mouth lie on rows so that they can be slit."""
 
 
 @dataclass
@@ -42,7 +48,7 @@ def procedural_head() -> MorphableHead:
     offsets = np.cumsum([0, *(len(part.vertices) for part in parts)])
     points, points_place = _points()
     shapes = shape_fields()
-    named, people = list(shapes.values()), identity_fields()
+    named, people = tuple(shapes.values()), IDENTITY_FIELDS
     return MorphableHead(
         name="procedural",
         source="procedural rig",
@@ -53,23 +59,18 @@ def procedural_head() -> MorphableHead:
         ).astype(np.int32),
         material=np.concatenate([np.full(len(p.triangles), p.material, np.uint8) for p in parts]),
         chart=np.concatenate([p.chart for p in parts]).astype(np.float32),
-        identity_delta=np.concatenate([_apply(people, p.place) for p in parts], 1).reshape(
+        identity_delta=np.concatenate([displace(people, p.place) for p in parts], 1).reshape(
             len(people), -1
         ),
         shape_names=tuple(shapes),
-        shape_delta=np.concatenate([_apply(named, p.place) for p in parts], 1).reshape(
+        shape_delta=np.concatenate([displace(named, p.place) for p in parts], 1).reshape(
             len(named), -1
         ),
         points_rest=points.astype(np.float32),
-        points_identity=_apply(people, points_place).reshape(len(people), -1),
-        points_shape=_apply(named, points_place).reshape(len(named), -1),
+        points_identity=displace(people, points_place).reshape(len(people), -1),
+        points_shape=displace(named, points_place).reshape(len(named), -1),
         points_chart=_chart(points, SKIN).astype(np.float32),
     )
-
-
-def _apply(fields: list[Field], place: Place) -> np.ndarray:
-    """Displacements (fields, N, 3) float32."""
-    return np.stack([np.stack(field(place), 1) for field in fields]).astype(np.float32)
 
 
 def _surface(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -112,39 +113,48 @@ def _chart(vertices: np.ndarray, material: int) -> np.ndarray:
 
 
 def _place(
-    vertices: np.ndarray, lip_flag: np.ndarray | None = None, lid_flag: np.ndarray | None = None
+    vertices: np.ndarray, lip_side: np.ndarray | None = None, lid_side: np.ndarray | None = None
 ) -> Place:
-    """Describe positions to the fields; flags say on which side of a slit a vertex lies."""
+    """Describe positions to the fields.
+
+    The sides (+1 above, -1 below, 0 unknown) tell the two edges of a slit apart, which touch.
+    """
     x, y = vertices[:, 0], vertices[:, 1]
-    zero = np.zeros(len(x))
-    lip_side = np.where(lip_flag != 0, lip_flag, np.sign(y - MOUTH_Y)) if lip_flag is not None else np.sign(y - MOUTH_Y)
+    lip = _known(lip_side, np.sign(y - MOUTH_Y))
     near_lip = np.exp(-((np.maximum(np.abs(y - MOUTH_Y) - 0.6, 0) / 0.9) ** 2))
-    inside = np.clip(1 - (x / (MOUTH_HALF * 1.1)) ** 2, 0, 1) ** 0.5
-    from_eye = np.abs(x) - EYE[0]
-    arch = np.clip(1 - (from_eye / _EYE_HALF) ** 2, 0, 1)
+    inside = np.sqrt(np.clip(1 - (x / (MOUTH_HALF * 1.1)) ** 2, 0, 1))
+    arch = _arch(x)
     above = y - EYE[1]
-    lid_side = np.where(lid_flag != 0, lid_flag, np.sign(above)) if lid_flag is not None else np.sign(above)
-    rim = np.where(lid_side > 0, _LID_UP, _LID_DOWN) * arch
+    lid = _known(lid_side, np.sign(above))
+    rim = np.where(lid > 0, _LID_UP, _LID_DOWN) * arch
     near_lid = np.exp(-((np.maximum(np.abs(above) - rim, 0) / 0.45) ** 2)) * np.sqrt(arch)
-    below = 1 / (1 + np.exp(5 * (y - MOUTH_Y + 0.1)))
-    below = np.where(lip_flag == 0, below, lip_flag < 0) if lip_flag is not None else below
+    below = _known(lip_side, 0.0 * y)
+    below = np.where(below == 0, 1 / (1 + np.exp(5 * (y - MOUTH_Y + 0.1))), below < 0)
+    # The chin goes all the way with the jaw, the corners of the mouth half, ears and nape not.
     neck = np.clip((y + 10.5) / 2.5, 0, 1)
-    # The corners of the mouth and the cheeks go half way with the jaw, the ears not at all.
     reach = np.clip((vertices[:, 2] + 1) / 8, 0, 1)
     side = np.clip((np.abs(x) - 1.8) / 4, 0, 1) * np.clip(1 - (MOUTH_Y - y) / 4, 0, 1)
-    del zero
     return Place(
         x=x,
         y=y,
-        lip=lip_side * near_lip * inside,
-        lid=lid_side * near_lid,
+        lip=lip * near_lip * inside,
+        lid=lid * near_lid,
         opening=(_LID_UP + _LID_DOWN) * arch,
         jaw=below * neck * reach * (1 - 0.7 * side),
     )
 
 
+def _known(side: np.ndarray | None, otherwise: np.ndarray) -> np.ndarray:
+    return otherwise if side is None else np.where(side != 0, side, otherwise)
+
+
+def _arch(x: np.ndarray) -> np.ndarray:
+    """Relative height of the eyes' opening at x, (N,) in [0, 1]."""
+    return np.clip(1 - ((np.abs(x) - EYE[0]) / _EYE_HALF) ** 2, 0, 1)
+
+
 def _grid(rows: int, columns: int) -> np.ndarray:
-    """Triangles of a grid of vertices, counter-clockwise when columns go right and rows go down."""
+    """Triangles of a grid of vertices, facing out when columns go left to right, rows downwards."""
     r, c = np.mgrid[: rows - 1, : columns - 1]
     a = r * columns + c
     quads = np.stack([a, a + columns, a + columns + 1, a, a + columns + 1, a + 1], -1)
@@ -155,43 +165,130 @@ def _face() -> _Part:
     """The sheet of the face, slit along eyes and mouth."""
     t = np.linspace(-1, 1, 57)
     azimuth = _SIDE * (0.62 * t + 0.38 * t**3)
-    ys = np.concatenate(
-        [
-            [12.4, 12.0, 11.2, 10.2, 9.2, 8.3, 7.6, 7.0, 6.5, 6.0, 5.5, 5.0, 4.6, 4.2, 3.85],
-            [EYE[1], 3.25, 2.9, 2.5, 2.0, 1.4, 0.8, 0.2, -0.4, -0.9, -1.3, -1.8, -2.3, -2.7, -3.05],
-            [MOUTH_Y, -3.65, -4.0, -4.4, -5.0, -5.7, -6.4, -7.0, -7.5, -8.0, -8.5, -9.5, -11.0, _LOW],
-        ]
-    )
-    columns = len(azimuth)
-    y = np.repeat(ys, columns)
+    y = np.repeat(_ROWS, len(t))
     half, deep = _section(y)
-    a = np.tile(azimuth, len(ys))
-    x, z = half * np.sin(a), deep * np.cos(a)
-    z = z + np.where(z > 0, _features(x, y), 0)
-    triangles = _grid(len(ys), columns)
-    lip, lid = np.zeros(len(x)), np.zeros(len(x))
-    eye_row, mouth_row = int(np.argmin(abs(ys - EYE[1]))), int(np.argmin(abs(ys - MOUTH_Y)))
-    slits = [
-        (mouth_row, np.abs(x) < MOUTH_HALF, lip),
-        (eye_row, np.abs(np.abs(x) - EYE[0]) < _EYE_HALF, lid),
-    ]
-    number = np.arange(len(x))
-    for row, within, flag in slits:
-        on = (number // columns == row) & within
-        flag[on] = 1
-        twins = np.flatnonzero(on)
-        renamed = np.arange(len(x))
-        renamed[twins] = len(flag) + np.arange(len(twins))
-        under = triangles[: len(triangles)]  # the original sheet: twins are appended behind it
-        lower = (np.arange(len(triangles)) // (2 * (columns - 1))) >= row
-        triangles = np.where(lower[:, None], _rename(under, renamed, len(x)), triangles)
-        x, y, z = (np.append(v, v[twins]) for v in (x, y, z))
-        lip, lid = (np.append(f, np.where(f is flag, -1.0, 0.0) * np.ones(len(twins))) for f in (lip, lid))
-        number = np.append(number, np.full(len(twins), -columns))
-        slits = slits
+    around = np.tile(azimuth, len(_ROWS))
+    x, front = half * np.sin(around), deep * np.cos(around)
+    row = np.repeat(np.arange(len(_ROWS)), len(t))
+    mouth = np.flatnonzero((row == _ROWS.index(MOUTH_Y)) & (np.abs(x) < MOUTH_HALF))
+    eyes = np.flatnonzero((row == _ROWS.index(EYE[1])) & (_arch(x) > 0))
+    # The lower edge of a slit is a twin of the upper one, used by the triangles below.
+    slit = np.concatenate([mouth, eyes])
+    below = np.arange(len(x))
+    below[slit] = len(x) + np.arange(len(slit))
+    triangles = _grid(len(_ROWS), len(t))
+    under = np.isin(row[triangles].min(1), (_ROWS.index(MOUTH_Y), _ROWS.index(EYE[1])))
+    triangles[under] = below[triangles[under]]
+    lip, lid = np.zeros(len(x) + len(slit)), np.zeros(len(x) + len(slit))
+    lip[mouth], lip[below[mouth]] = 1, -1
+    lid[eyes], lid[below[eyes]] = 1, -1
+    x, y, front = (np.concatenate([v, v[slit]]) for v in (x, y, front))
+    y = _open_lids(x, y, lid)
+    z = front + np.where(front > 0, _features(x, y), 0)
     vertices = np.stack([x, y, z], 1)
     return _Part(vertices, triangles, _chart(vertices, SKIN), SKIN, _place(vertices, lip, lid))
 
 
-def _rename(triangles: np.ndarray, renamed: np.ndarray, count: int) -> np.ndarray:
-    return np.where(triangles < count, renamed[np.minimum(triangles, count - 1)], triangles)
+def _open_lids(x: np.ndarray, y: np.ndarray, lid: np.ndarray) -> np.ndarray:
+    """Heights (N,) with the rows around the eyes spread to an almond-shaped opening."""
+    above = y - EYE[1]
+    side = _known(lid, np.sign(above))
+    rim = np.where(side > 0, _LID_UP, _LID_DOWN) * _arch(x)
+    return y + side * rim * np.clip(1 - np.abs(above) / 1.8, 0, 1)
+
+
+def _back() -> _Part:
+    """The back of the head, from ear to ear."""
+    around = np.linspace(_SIDE, 2 * np.pi - _SIDE, 15)
+    y = np.repeat(_ROWS, len(around))
+    half, deep = _section(y)
+    angle = np.tile(around, len(_ROWS))
+    # Deeper behind than in front, and no chin: a skull.
+    rear = np.interp(y, (-13, -6, 0, 8, 12.4), (6.0, 5.5, 8.5, 9.0, 0.8))
+    z = np.cos(angle) * np.where(np.cos(angle) < np.cos(_SIDE) * 1.001, rear, deep)
+    edge = np.abs(np.abs(angle - np.pi) - (np.pi - _SIDE)) < 1e-6
+    z = np.where(edge, deep * np.cos(angle), z)
+    vertices = np.stack([half * np.sin(angle), y, z], 1)
+    chart = _chart(vertices, BACK)
+    chart[:, 0] = 1 + (angle - _SIDE) / (2 * np.pi - 2 * _SIDE)
+    return _Part(vertices, _grid(len(_ROWS), len(around)), chart, BACK, _place(vertices))
+
+
+def _eye(side: int) -> _Part:
+    """An eyeball: its front three quarters."""
+    lon, lat = np.meshgrid(
+        np.radians(np.linspace(-115, 115, 17)), np.radians(np.linspace(85, -85, 13))
+    )
+    ball = np.stack([np.sin(lon) * np.cos(lat), np.sin(lat), np.cos(lon) * np.cos(lat)], -1)
+    middle = np.array([side * EYE[0], EYE[1]])
+    depth = float(_surface(middle[:1], middle[1:])[0]) - 1.3
+    centre = np.array([*middle, depth])
+    vertices = ball.reshape(-1, 3) * 1.45 + centre
+    still = _still(_place(np.repeat(centre[None], len(vertices), 0)))
+    material = EYE_LEFT if side > 0 else EYE_RIGHT
+    return _Part(vertices, _grid(13, 17), np.zeros((len(vertices), 2)), material, still)
+
+
+def _still(place: Place, jaw: float = 0.0) -> Place:
+    """The same place without lips and lids, for what lies behind them."""
+    zero = np.zeros_like(place.x)
+    return Place(place.x, place.y, zero, zero, zero, zero + jaw)
+
+
+def _teeth(side: int) -> _Part:
+    """A row of teeth behind a lip: +1 the upper one, -1 the lower, which goes with the jaw."""
+    x = np.linspace(-2.2, 2.2, 15)
+    y = MOUTH_Y + side * np.array([1.2, 0.02] if side > 0 else [0.1, 1.2])
+    xx, yy = np.meshgrid(x, y)
+    z = float(_surface(np.zeros(1), np.array([MOUTH_Y]))[0]) - 0.75 - 0.28 * xx**2
+    vertices = np.stack([xx, yy, z], -1).reshape(-1, 3)
+    place = _still(_place(vertices), jaw=0.0 if side > 0 else 0.95)
+    return _Part(vertices, _grid(2, 15), np.zeros((len(vertices), 2)), TEETH, place)
+
+
+def _throat() -> _Part:
+    """A dark bowl behind the teeth, so that an open mouth is not a hole."""
+    xx, yy = np.meshgrid(np.linspace(-3.4, 3.4, 11), np.linspace(-0.5, -8.0, 9))
+    deep = ((xx / 3.4) ** 2 + ((yy + 4.2) / 3.8) ** 2).clip(0, 1)
+    vertices = np.stack([xx, yy, 4.5 + 1.5 * deep], -1).reshape(-1, 3)
+    return _Part(
+        vertices, _grid(9, 11), np.zeros((len(vertices), 2)), MOUTH, _still(_place(vertices))
+    )
+
+
+def _points() -> tuple[np.ndarray, Place]:
+    """The 68 points (68, 3) on the surface, and how the fields see them."""
+    jaw_y = np.array([3.6, 1.8, 0.0, -1.9, -3.9, -5.6, -6.7, -7.3, -7.6])
+    jaw_a = np.radians([-82, -80, -78, -74, -66, -52, -36, -18, 0])
+    half, deep = _section(jaw_y)
+    jaw = np.stack([half * np.sin(jaw_a), jaw_y, deep * np.cos(jaw_a)], 1)
+    jaw = np.concatenate([jaw, jaw[-2::-1] * (-1, 1, 1)])
+    inner, outer = EYE[0] - 1.42, EYE[0] + 1.42
+    lids = (EYE[0] - 0.5, EYE[0] + 0.5)
+    up, down = (EYE[1] + s * float(_arch(np.array([lids[0]]))[0]) for s in (_LID_UP, -_LID_DOWN))
+    brow = [(-6.0, 5.4), (-5.0, 6.1), (-3.8, 6.4), (-2.5, 6.2), (-1.3, 5.9)]
+    nose = [(0, 4.0), (0, 2.7), (0, 1.5), (0, 0.3)]
+    wings = [(-1.4, -1.0), (-0.7, -1.2), (0, -1.3), (0.7, -1.2), (1.4, -1.0)]
+    eye = [
+        (-outer, 3.5),
+        (-lids[1], up),
+        (-lids[0], up),
+        (-inner, 3.5),
+        (-lids[0], down),
+        (-lids[1], down),
+    ]
+    mouth = [
+        (-2.5, MOUTH_Y), (-1.5, -2.75), (-0.6, -2.5), (0, -2.6), (0.6, -2.5), (1.5, -2.75),
+        (2.5, MOUTH_Y), (1.5, -4.05), (0.7, -4.3), (0, -4.35), (-0.7, -4.3), (-1.5, -4.05),
+        (-2.2, MOUTH_Y), (-0.9, MOUTH_Y), (0, MOUTH_Y), (0.9, MOUTH_Y), (2.2, MOUTH_Y),
+        (0.9, MOUTH_Y), (0, MOUTH_Y), (-0.9, MOUTH_Y),
+    ]  # fmt: skip
+    mirrored = [(-x, y) for x, y in brow[::-1]]
+    left_eye = [(-eye[k][0], eye[k][1]) for k in (3, 2, 1, 0, 5, 4)]
+    flat = np.array([*brow, *mirrored, *nose, *wings, *eye, *left_eye, *mouth], float)
+    face = np.stack([flat[:, 0], flat[:, 1], _surface(flat[:, 0], flat[:, 1])], 1)
+    points = np.concatenate([jaw, face])
+    lip = np.zeros(68)
+    lip[[*range(48, 55), *range(60, 65)]] = 1
+    lip[[*range(55, 60), *range(65, 68)]] = -1
+    return points, _place(points, lip)

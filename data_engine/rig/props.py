@@ -47,7 +47,7 @@ def props_of(person: Person, look: Look, identity: int) -> Props:
 
 
 def _grid(rows: int, columns: int, closed: bool = False) -> np.ndarray:
-    """Triangles of a rows x columns grid of vertices; `closed` joins the last column to the first."""
+    """Triangles of a grid of rows x columns vertices; `closed` joins the last column to the first."""
     r, c = np.mgrid[: rows - 1, : columns - (0 if closed else 1)]
     a, b = r * columns + c, r * columns + (c + 1) % columns
     quads = np.stack([a, b, b + columns, a, b + columns, a + columns], -1)
@@ -103,15 +103,21 @@ def _glasses(
         centre = np.array([eye[0], eye[1] - 0.15, front])
         tubes.append(_tube(centre + ring * radius, thick, closed=True))
     y = float((right[1] + left[1]) / 2) + 0.2
-    inner = np.array([[right[0] + radius, y, front], [0, y + 0.2, front + 0.25], [left[0] - radius, y, front]])
+    inner = np.array(
+        [[right[0] + radius, y, front], [0, y + 0.2, front + 0.25], [left[0] - radius, y, front]]
+    )
     tubes.append(_tube(inner, thick, closed=False))
     for eye, ear, side in ((right, p[0], -1), (left, p[16], 1)):
         hinge = np.array([eye[0] + side * radius, y, front])
-        tubes.append(_tube(np.stack([hinge, np.array([ear[0] + side * 0.5, y, ear[2] - 2])]), thick, False))
+        tubes.append(
+            _tube(np.stack([hinge, np.array([ear[0] + side * 0.5, y, ear[2] - 2])]), thick, False)
+        )
     return tubes
 
 
-def _tube(path: np.ndarray, thick: float, closed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _tube(
+    path: np.ndarray, thick: float, closed: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A four-sided tube along a path (N, 3)."""
     corners = np.array([[1, 1, 1], [-1, -1, 1], [-1, -1, -1], [1, 1, -1]]) * thick / 2
     outward = path - path.mean(0)

@@ -50,9 +50,7 @@ def random_spec(rng: np.random.Generator, identity: int | None = None) -> RigSpe
     )
 
 
-def _prototype(
-    rng: np.random.Generator, emotion: str
-) -> tuple[dict[int, float], dict[int, float]]:
+def _prototype(rng: np.random.Generator, emotion: str) -> tuple[dict[int, float], dict[int, float]]:
     """Units and lean of an emotion: one strength for the face, some scatter for each unit."""
     strength = rng.uniform(2.3, 5.0)
     units: dict[int, float] = {}

@@ -47,18 +47,13 @@ class RigSpec:
     gaze: tuple[float, float] = (0.0, 0.0)
     """Pitch and yaw of the eyes in the head, radians, same signs."""
     light: Light = Light()
-    camera: Camera = Camera()
+    camera: Camera = field(default_factory=Camera)
     background: str = "gradient"
     """One of `data_engine.rig.background.KINDS`."""
     grey: bool = False
     """Whether the picture is black and white."""
     seed: int = 0
     """Decides what is not named above: background details, lens, noise, compression."""
-
-    @property
-    def subject_id(self) -> str:
-        """The person's name in labels and splits."""
-        return f"ict-{self.identity:04d}"
 
 
 def toggle(spec: RigSpec, au: int, intensity: float) -> RigSpec:
@@ -68,9 +63,7 @@ def toggle(spec: RigSpec, au: int, intensity: float) -> RigSpec:
     lips. The emotion becomes None where the unit is part of its prototype, or was neutral.
     """
     if au not in RIG_UNITS:
-        raise FaceLLMError(
-            f"the rig cannot move AU{au}; it moves {' '.join(map(str, RIG_UNITS))}"
-        )
+        raise FaceLLMError(f"the rig cannot move AU{au}; it moves {' '.join(map(str, RIG_UNITS))}")
     units = consistent({**spec.action_units, au: intensity}, keep=au)
     return replace(spec, action_units=units, emotion=_emotion_after(spec, au))
 

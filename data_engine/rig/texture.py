@@ -130,7 +130,10 @@ def _lips(
 def _lids(face: np.ndarray, chart: Chart, look: Look) -> None:
     """Lashes and lid margins: what makes an eye readable at a few pixels."""
     p = chart.points
-    for upper, lower in (((36, 37, 38, 39), (39, 40, 41, 36)), ((42, 43, 44, 45), (45, 46, 47, 42))):
+    for upper, lower in (
+        ((36, 37, 38, 39), (39, 40, 41, 36)),
+        ((42, 43, 44, 45), (45, 46, 47, 42)),
+    ):
         for line, strength, width in ((upper, 0.85, 3), (lower, 0.4 + 0.3 * look.makeup, 2)):
             mask = np.zeros((TILE, TILE), np.float32)
             curve = _smooth(p[list(line)])
@@ -148,7 +151,9 @@ def _brows(rng: np.random.Generator, face: np.ndarray, chart: Chart, look: Look)
         curve = _smooth(chart.points[list(line)])
         mask = np.zeros((TILE, TILE), np.float32)
         # Thin outside, full in the middle, a little thinner again at the inner end.
-        profile = np.interp(np.linspace(0, 1, len(curve) - 1), (0, 0.3, 0.75, 1), (0.4, 0.9, 1, 0.8))
+        profile = np.interp(
+            np.linspace(0, 1, len(curve) - 1), (0, 0.3, 0.75, 1), (0.4, 0.9, 1, 0.8)
+        )
         for a, b, share in zip(curve[:-1], curve[1:], profile, strict=True):
             width = max(1, round(share * look.brow_width * 0.026 * TILE))
             ends = np.int32(a * 8), np.int32(b * 8)
@@ -162,7 +167,9 @@ def _beard(rng: np.random.Generator, face: np.ndarray, chart: Chart, look: Look)
     if look.beard == "none":
         return
     p = chart.points
-    chin = np.concatenate([p[3:14], (p[12:13] + p[54:55]) / 2, p[[54, 57, 48]], (p[4] + p[48])[None] / 2])
+    chin = np.concatenate(
+        [p[3:14], (p[12:13] + p[54:55]) / 2, p[[54, 57, 48]], (p[4] + p[48])[None] / 2]
+    )
     moustache = np.stack([p[48], p[31], p[33], p[35], p[54], p[52], p[50]])
     goatee = np.stack([p[48], p[57], p[54], p[9] + (0, 8), p[7] + (0, 8)])
     mask = np.zeros((TILE, TILE), np.float32)
@@ -191,7 +198,9 @@ def _hair_mask(rng: np.random.Generator, chart: Chart, look: Look) -> np.ndarray
         (0.36 + 0.05 * look.hairline, 0.3 + 0.07 * look.hairline, 0.1, -0.25, -0.2, -0.75, -0.85),
     )
     # Ears are on the face tile between 80 and 110 degrees; hair there starts above them.
-    line[:, :TILE] = np.where(azimuth[:, :TILE] > 76, np.maximum(line[:, :TILE], -0.1), line[:, :TILE])
+    line[:, :TILE] = np.where(
+        azimuth[:, :TILE] > 76, np.maximum(line[:, :TILE], -0.1), line[:, :TILE]
+    )
     edge = 0.02 * fractal(rng, TILE, 2 * TILE, 10.0, 3)
     softness = 0.03 if look.hair_style != "cropped" else 0.06
     return np.clip((height - line + edge) / softness, 0, 1).astype(np.float32)

@@ -87,8 +87,8 @@ def _crow(p: np.ndarray) -> list[tuple[np.ndarray, float]]:
         away = np.array([-np.cos(angle), np.sin(angle)])
         ray = corner + SIZE * np.array([[0.025], [0.05], [0.075]]) * away
         lines += _both(ray, p, 0.75)
-    under = np.stack([p[36], p[41], p[40], p[39]]) + (0, 0.035 * SIZE)
-    return lines + _both(under, p, 0.6)
+    under = p[[36, 41, 40, 39]] + (0, 0.035 * SIZE)
+    return [*lines, *_both(under, p, 0.6)]
 
 
 def _nose(p: np.ndarray) -> list[tuple[np.ndarray, float]]:
@@ -97,7 +97,7 @@ def _nose(p: np.ndarray) -> list[tuple[np.ndarray, float]]:
         start = p[27] * (1 - share) + p[29] * share
         line = start + SIZE * np.array([[-0.008, 0.0], [-0.022, -0.008], [-0.034, -0.004]])
         lines += _both(line, p, 0.9)
-    return lines + [(line, 0.7 * s) for line, s in _fold(p, 0.5)]
+    return [*lines, *((line, 0.7 * s) for line, s in _fold(p, 0.5))]
 
 
 def _fold(p: np.ndarray, length: float) -> list[tuple[np.ndarray, float]]:
@@ -127,5 +127,5 @@ def _chin(p: np.ndarray) -> list[tuple[np.ndarray, float]]:
     for _ in range(22):
         spot = centre + rng.normal(0, (0.03 * SIZE, 0.016 * SIZE))
         lines.append((np.stack([spot, spot + rng.normal(0, 2.0, 2)]), 0.7))
-    furrow = np.stack([p[59], p[57], p[55]]) + (0, 0.018 * SIZE)
+    furrow = p[[59, 57, 55]] + (0, 0.018 * SIZE)
     return [*lines, (furrow, 0.8)]

@@ -66,4 +66,6 @@ def defined_mean(values: Floats) -> float:
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 1e-12)
+    result: Floats = np.full(np.shape(above), np.nan)
+    np.divide(above, below, out=result, where=below > 1e-12)
+    return result

@@ -154,7 +154,7 @@ ADJECTIVES: dict[str, tuple[str, ...]] = {
     "happiness": ("happy", "joyful"),
     "sadness": ("sad", "unhappy"),
     "surprise": ("surprised", "astonished"),
-    "neutral": ("neutral", "calm", "expressionless"),
+    "neutral": ("neutral", "calm"),
     "contempt": ("contemptuous",),
 }
 """Emotion noun → adjectives that fit after `looks`; all of them are aliases of the noun."""

@@ -47,11 +47,6 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def emotion_phrase(emotion: str) -> str:
-    """An emotion as the object of a verb: the noun, or `a neutral expression`."""
-    return "a neutral expression" if emotion == "neutral" else emotion
-
-
 def describe_units(statements: Sequence[Statement], rng: random.Random) -> list[str]:
     """Sentences that state each unit once with its citation, in varied patterns."""
     left = list(statements)
@@ -94,7 +89,7 @@ def describe_emotion(emotion: str, evidence: int, rng: random.Random) -> tuple[s
         leaning = (LEANING if evidence > 1 else LEANING_ON_ONE) + LEANING_ON_ANY
     template = rng.choice(PLAIN + leaning)
     adjective = rng.choice(ADJECTIVES[emotion])
-    sentence = template.format(adjective=adjective, noun=emotion_phrase(emotion))
+    sentence = template.format(adjective=adjective, noun=emotion)
     return sentence, template in leaning
 
 

@@ -57,7 +57,7 @@ class BuiltinFinder:
                 raise FaceLLMError(f"no {name}.safetensors in {given(folder)}")
         detector = load_half(Detector(), folder / "detector.safetensors").eval()
         # The wide, shallow maps of the detector run twice as fast with channels last.
-        self._detector = detector.to(memory_format=torch.channels_last)
+        self._detector = detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._landmarker = load_half(Landmarker(), folder / "landmarks.safetensors").eval()
 
     @torch.inference_mode()

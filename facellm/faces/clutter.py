@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from facellm.core.errors import FaceLLMError, given
+from facellm.faces.crop import Crop
 from facellm.faces.image import load_image
 
 LONGEST = 512
@@ -30,16 +31,11 @@ def patch(
 ) -> np.ndarray:
     """A random part (H, W) of a faceless picture, at a random size, tilt and contrast."""
     source = negatives[rng.integers(len(negatives))]
-    height, width = shape
-    scale = float(np.exp(rng.uniform(np.log(0.4), np.log(3.0)))) * max(shape) / max(source.shape)
-    centre = rng.uniform(0, 1, 2) * source.shape[::-1]
-    matrix = cv2.getRotationMatrix2D(
-        (float(centre[0]), float(centre[1])), float(rng.uniform(-180, 180)), scale
-    )
-    matrix[:, 2] += np.array([width, height]) / 2 - centre
-    cut = cv2.warpAffine(
-        source, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
+    longest = max(shape)
+    x, y = float(rng.uniform(0, source.shape[1])), float(rng.uniform(0, source.shape[0]))
+    side = max(source.shape) / float(np.exp(rng.uniform(np.log(0.4), np.log(3.0))))
+    matrix = Crop(x, y, side, float(rng.uniform(-np.pi, np.pi))).matrix(longest)
+    cut = cv2.warpAffine(source, matrix, shape[::-1], borderMode=cv2.BORDER_REFLECT_101)
     return 255 - cut if rng.random() < 0.2 else cut
 
 
@@ -85,15 +81,15 @@ def _shape(canvas: np.ndarray, rng: np.random.Generator) -> None:
 def degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Light from a side, contrast, gamma, blur, low resolution, noise and JPEG, each sometimes."""
     size = grey.shape[0]
-    image = grey.astype(np.float32) / 255
+    image: np.ndarray = grey.astype(np.float32) / 255
     if rng.random() < 0.3:
-        corners = rng.uniform(0.4, 1.3, (2, 2)).astype(np.float32)
+        corners = rng.uniform(0.5, 1.2, (2, 2)).astype(np.float32)
         image *= cv2.resize(corners, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.7:
-        image = image.clip(0, 1) ** float(np.exp(rng.normal(0, 0.35)))
-        image = (image - 0.5) * rng.uniform(0.4, 1.3) + rng.uniform(0.35, 0.65)
+        image = image.clip(0, 1) ** float(np.exp(rng.normal(0, 0.25)))
+        image = (image - 0.5) * rng.uniform(0.45, 1.3) + rng.uniform(0.4, 0.6)
     if rng.random() < 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.012 * size + 0.5)))
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.006 * size + 0.6)))
     elif rng.random() < 0.25:
         small = max(8, int(size * rng.uniform(0.3, 0.8)))
         image = cv2.resize(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA),
@@ -103,5 +99,6 @@ def degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     result = (image.clip(0, 1) * 255).astype(np.uint8)
     if rng.random() < 0.3:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))]
-        result = cv2.imdecode(cv2.imencode(".jpg", result, quality)[1], cv2.IMREAD_GRAYSCALE)
+        stored = cv2.imencode(".jpg", result, quality)[1]
+        return np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE))
     return result

@@ -36,4 +36,4 @@ MIRROR_68 = np.array(
 
 def mesh_to_68(mesh: Points) -> Points:
     """Pick the 68 points from mesh points (478, 2), or the 468 without irises."""
-    return mesh[MESH_INDEX]
+    return np.take(mesh, MESH_INDEX, axis=0)

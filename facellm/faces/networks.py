@@ -50,16 +50,16 @@ class Detector(nn.Module):
         self.lift32, self.lift16 = nn.Conv2d(72, 40, 1), nn.Conv2d(56, 40, 1)
         self.mix16, self.mix8 = _conv(40, 40), _conv(40, 40)
         self.head = nn.Conv2d(40, DETECTOR_FIELDS, 1)
-        nn.init.constant_(self.head.bias, 0.0)
-        with torch.no_grad():
-            self.head.bias[0] = -4.0  # faces are rare: start from there, or the first steps explode
+        # Faces are rare: a score that starts low keeps the first steps from exploding.
+        self.head.bias = nn.Parameter(torch.tensor([-4.0] + [0.0] * (DETECTOR_FIELDS - 1)))
 
     def forward(self, grey_B1HW: Tensor) -> Tensor:
         """Fields (B, 6, H/8, W/8) of pictures in [0, 1] whose sides are multiples of 32."""
         at8 = self.to8(grey_B1HW * 4 - 2)
         at16 = self.to16(at8)
         up16 = self.lift16(at16) + _twice(self.lift32(self.to32(at16)))
-        return self.head(self.mix8(at8 + _twice(self.mix16(up16))))
+        fields: Tensor = self.head(self.mix8(at8 + _twice(self.mix16(up16))))
+        return fields
 
 
 class Landmarker(nn.Module):

@@ -156,31 +156,32 @@ def scene(
         place = Crop(float(x), float(y), side, float(tilt))
         if any(np.hypot(place.x - t.x, place.y - t.y) < 0.55 * (side + t.side) for t in taken):
             continue
+        # Hair and shoulders must not hide a face that is there already.
+        alone = all(np.hypot(x - t.x, y - t.y) > 2.2 * side + t.side for t in taken)
         taken.append(place)
         tile = tiles[rng.integers(len(tiles))]
         tile = tile.mirrored() if rng.random() < 0.5 else tile
         if rng.random() < 0.25:
-            _place(canvas, decoy(tile, negatives, rng), place, rng)
+            _place(canvas, decoy(tile, negatives, rng), place, alone, rng)
             continue
-        faces.append(_place(canvas, tile, place, rng))
+        faces.append(_place(canvas, tile, place, alone, rng))
     return degrade(canvas, rng), faces
 
 
-def _place(canvas: np.ndarray, tile: Tile, place: Crop, rng: np.random.Generator) -> Crop:
+def _place(
+    canvas: np.ndarray, tile: Tile, place: Crop, alone: bool, rng: np.random.Generator
+) -> Crop:
     """Put the tile where asked; return the crop around its points as they came to lie."""
-    source = crop_around(tile.points, 1.0)
-    goal = Crop(place.x, place.y, place.side, place.angle)
-    to_unit = np.vstack([source.matrix(1), [0, 0, 1]])
-    stretch = np.array([[rng.uniform(0.9, 1.1), 0, 0], [0, 1.0, 0], [0, 0, 1]])
-    to_unit = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]) @ stretch @ np.array(
-        [[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]
-    ) @ to_unit  # fmt: skip
-    matrix = cv2.invertAffineTransform(goal.matrix(1)) @ to_unit
+    to_unit = crop_around(tile.points, 1.0).matrix(1)
+    stretch = rng.uniform(0.9, 1.1)  # narrower and broader faces, about the middle of the crop
+    to_unit[0] *= stretch
+    to_unit[0, 2] += (1 - stretch) / 2
+    matrix = cv2.invertAffineTransform(place.matrix(1)) @ np.vstack([to_unit, [0, 0, 1]])
     if rng.random() < 0.35:
         mask = np.ones(tile.grey.shape, np.float32)
     else:
         mask = head_mask(tile, rng)
-        if rng.random() < 0.7:
+        if alone and rng.random() < 0.8:
             _dress(canvas, place, rng)
     paste(canvas, tile, mask, matrix, rng)
     return crop_around(tile.points @ matrix[:, :2].T + matrix[:, 2], 1.0)

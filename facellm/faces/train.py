@@ -48,7 +48,8 @@ def landmark_step(tiles: list[Tile], negatives: list[np.ndarray], count: int = 6
 
     def step(model: nn.Module, rng: np.random.Generator) -> Tensor:
         batch = landmark_batch(tiles, negatives, count, rng)
-        return landmark_loss(*model(batch.grey), batch)
+        points, face = model(batch.grey)
+        return landmark_loss(points, face, batch)
 
     return step
 

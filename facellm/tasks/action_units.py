@@ -30,17 +30,17 @@ PROSE_QUESTIONS = (
     "list {whose} action units.", "what AUs can you see?", "AUs?", "FACS code this face.",
     "code {face} in FACS.", "what facial muscles {is_} {who} using?",
     "which muscles of {face} move?", "please list the active action units.",
-    "could you give me the FACS codes for {who}?", "what are the action units here?",
+    "could you give me the FACS codes for {them}?", "what are the action units here?",
     "which AUs are present and how strong are they?", "how intense are {whose} action units?",
     "give me a FACS reading.", "tell me which action units you see and their intensity.",
     "what is moving in {face}?", "what movements does {face} show?",
-    "which parts of {face} are active?", "do a FACS analysis of {who}.",
+    "which parts of {face} are active?", "do a FACS analysis of {them}.",
     "what would a FACS coder write down here?", "action units please",
-    "I need the action units of {who}.", "which facial movements are visible?",
+    "I need the action units of {them}.", "which facial movements are visible?",
     "can you code {whose} facial movements?", "what facial actions {does} {who} show?",
 )  # fmt: skip
 NAMED_PROSE_QUESTIONS = (
-    "how strong are {units}?", "rate {units} for {who}.", "can you see {units}?",
+    "how strong are {units}?", "rate {units} for {them}.", "can you see {units}?",
     "please judge {units}.", "which of {units} {does} {who} show?", "what about {units}?",
 )  # fmt: skip
 NAMED_QUESTIONS = (

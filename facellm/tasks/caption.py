@@ -29,16 +29,20 @@ PROSE_QUESTIONS = (
     "describe the face.", "describe {face}.", "what do you see?", "describe this picture.",
     "what does {who} look like right now?", "caption this.", "write a caption for this face.",
     "give me a short description of {face}.", "please describe what you see.",
-    "describe {who}.", "tell me about {face}.", "what can you say about {face}?",
-    "what is visible in {face}?", "describe {face} and head pose.",
+    "describe {them}.", "tell me about {face}.", "what can you say about {face}?",
+    "what is visible in {face}?", "describe {whose} look.",
     "describe the expression and the movements of {face}.", "what's in the picture?",
     "could you describe {face} in detail?", "describe {face} for someone who cannot see it.",
     "summarise {whose} facial expression.", "give a full description of {face}.",
     "what is {face} doing?", "how would you describe {face}?", "detailed description?",
     "I can't see the picture, describe {face}.",
-    "which way {is_} {who} facing and how {does} {who} look?",
     "say what you see in {face}.",
 )  # fmt: skip
+POSE_QUESTIONS = (
+    "which way {is_} {who} facing and how {does} {who} look?", "describe {face} and the head pose.",
+    "how {does} {who} hold the head, and what does {face} show?",
+)  # fmt: skip
+"""Asked as well where the pose is labelled."""
 FRONTAL = (
     "The head faces the camera.", "The head is held straight.", "The head is upright and frontal.",
 )  # fmt: skip
@@ -117,12 +121,15 @@ class CaptionTask(Task[CaptionAnswer]):
     asks = (
         "Describe what {face} shows.",
         "Write a caption for {face}.",
-        "Describe the expression and the head pose of {face}.",
+        "What can be seen on {face}?",
     )
 
     def prose_question(self, sample: Sample, rng: random.Random, face: int) -> str:
-        """Ask as people do."""
-        return ask(rng, len(sample.faces), face, PROSE_QUESTIONS)
+        """Ask as people do; about the head only where its pose is labelled."""
+        labels = labels_of(sample, face)
+        posed = labels is not None and labels.pose is not None
+        templates = PROSE_QUESTIONS + POSE_QUESTIONS * posed
+        return ask(rng, len(sample.faces), face, templates)
 
     def target(self, sample: Sample, rng: random.Random, face: int = 1) -> CaptionAnswer | None:
         """The labelled facts; None where neither emotion nor action units are labelled."""

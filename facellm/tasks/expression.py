@@ -9,12 +9,11 @@ from facellm.core.agreement import macro_f1
 from facellm.core.clauses import ADJECTIVES
 from facellm.core.emotions import ALIASES, EMOTIONS, emotion
 from facellm.core.grammar import ParseFailure, first_error, render_answer
-from facellm.core.prose import emotion_phrase
 from facellm.core.read_prose import named_emotion
 from facellm.core.sample import Record, Sample
 from facellm.core.statistics import Interval, Rows, by_subject, cluster_bootstrap
 from facellm.tasks.base import Exchange, Score, Scored, Task, answered, labels_of
-from facellm.tasks.response import Register, Unanswerable, missing_face, read_blocks
+from facellm.tasks.response import Register, Unanswerable, read_blocks
 from facellm.tasks.wording import ask
 
 YES_NO_SHARE = 0.15
@@ -95,10 +94,10 @@ class ExpressionTask(Task[ExpressionAnswer]):
         if register == "task":
             return render_answer({"emotion": answer.emotion})
         rng = rng or random.Random(0)
-        sentence = rng.choice(SENTENCES[:8] if answer.emotion == "neutral" else SENTENCES)
-        return sentence.format(
-            adjective=rng.choice(ADJECTIVES[answer.emotion]), noun=emotion_phrase(answer.emotion)
-        )
+        plain = [s for s in SENTENCES if "{noun}" not in s]  # "suggests neutral" is no English
+        sentence = rng.choice(plain if answer.emotion == "neutral" else SENTENCES)
+        adjective = rng.choice(ADJECTIVES[answer.emotion])
+        return sentence.format(adjective=adjective, noun=answer.emotion)
 
     def exchange(
         self, sample: Sample, rng: random.Random, face: int = 1, register: Register = "task"
@@ -106,7 +105,7 @@ class ExpressionTask(Task[ExpressionAnswer]):
         """As for every task; in prose, some questions ask for yes or no."""
         gold = self.target(sample, rng, face)
         yes_no = register == "prose" and rng.random() < YES_NO_SHARE
-        if gold is None or not yes_no or missing_face(sample, face):
+        if gold is None or not yes_no:
             return super().exchange(sample, rng, face, register)
         # Half of the questions ask about the emotion that is shown, so that yes is no giveaway.
         asked = gold.emotion if rng.random() < 0.5 else rng.choice(EMOTIONS)

@@ -36,14 +36,14 @@ PROSE_QUESTIONS = (
     "which expression is this? explain.", "explain {whose} expression.",
     "what makes you think so? look at {face}.", "how can you tell what {who} {is_} feeling?",
     "what in {face} tells you the emotion?", "read {face} for me.",
-    "please explain the expression of {who}.", "could you describe what {who} {is_} expressing?",
+    "please explain the expression of {them}.", "could you describe what {who} {is_} expressing?",
     "what is {who} expressing? give your reasons.", "what does {face} tell you?",
     "analyse {whose} expression.", "analyze {face}.", "walk me through {whose} expression.",
     "what emotion, and what is the evidence?", "which signs of emotion can you see?",
-    "what would a FACS expert say about {who}?", "give evidence for {whose} expression.",
+    "what would a FACS expert say about {them}?", "give evidence for {whose} expression.",
     "tell me how {who} {looks} and why.", "is there any emotion in {face}? explain.",
     "I want to understand {whose} expression.", "name the emotion and justify it.",
-    "what is going on in {face}?", "on what do you base the emotion of {who}?",
+    "what is going on in {face}?", "on what do you base the emotion of {them}?",
     "which facial movements show what {who} {is_} feeling?",
 )  # fmt: skip
 

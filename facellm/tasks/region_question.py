@@ -42,17 +42,17 @@ PROSE_QUESTIONS = (
     "look at {whose} {region}. what do you see?", "how {do_r} {whose} {region} look?",
     "is anything happening at {whose} {region}?", "tell me about {whose} {region}.",
     "what happens around {whose} {region}?", "can you describe {whose} {region}?",
-    "please describe the {region} of {who}.", "{region}?", "anything at the {region}?",
+    "please describe the {region} of {them}.", "{region}?", "anything at the {region}?",
     "which action units show at {whose} {region}?", "what movement is there at {whose} {region}?",
     "which muscles act on {whose} {region}?", "zoom in on {whose} {region}: what is happening?",
     "how would you code {whose} {region}?", "{is_r} {whose} {region} relaxed?",
     "{is_r} {whose} {region} moving?", "what's going on with {whose} {region}?",
     "could you look at {whose} {region}?", "say something about {whose} {region}.",
-    "what does the {region} of {who} show?",
+    "what does the {region} of {them} show?",
 )  # fmt: skip
 NOTHING = (
     "Nothing notable is happening at the {region}.", "There is nothing notable at the {region}.",
-    "The {region} shows nothing notable.", "At the {region} there is nothing notable.",
+    "Nothing notable shows at the {region}.", "At the {region} there is nothing notable.",
 )  # fmt: skip
 
 

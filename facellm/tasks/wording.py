@@ -15,27 +15,29 @@ class Who(NamedTuple):
     whose: str
     face: str
     """Their face: `his face`, or `face 2` itself."""
+    them: str
+    """The object form: `him`."""
 
 
-def _person(who: str, whose: str) -> Who:
-    return Who(who, "does", "is", "looks", whose, f"{whose} face")
+def _person(who: str, whose: str, them: str | None = None) -> Who:
+    return Who(who, "does", "is", "looks", whose, f"{whose} face", them or who)
 
 
 def _face(name: str) -> Who:
-    noun, _, where = name.partition(" from ")
-    return Who(name, "does", "is", "looks", f"{noun}'s", name if where else noun)
+    return Who(name, "does", "is", "looks", f"{name.partition(' from ')[0]}'s", name, name)
 
 
 PEOPLE = (
     _person("this person", "this person's"), _person("the person", "the person's"),
-    _person("he", "his"), _person("she", "her"), _face("this face"), _face("the face"),
+    _person("he", "his", "him"), _person("she", "her", "her"),
+    _face("this face"), _face("the face"),
     _person("the man in the picture", "the man's"),
     _person("the woman in the picture", "the woman's"),
     _person("the person in the photo", "the person's"), _person("the subject", "the subject's"),
-    Who("they", "do", "are", "look", "their", "their face"),
+    Who("they", "do", "are", "look", "their", "their face", "them"),
 )  # fmt: skip
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-NAMING = ("{who}", "{whose}", "{face}")
+NAMING = ("{who}", "{whose}", "{face}", "{them}")
 
 
 def the_face(rng: random.Random, faces: int, face: int) -> str:
@@ -55,7 +57,7 @@ def person(rng: random.Random, faces: int, face: int) -> Who:
         names.append(_face(f"the {ORDINALS[face - 1]} face from the left"))
     if faces > 1 and face in (1, faces):
         who = f"the person on the far {'left' if face == 1 else 'right'}"
-        names.append(Who(who, "does", "is", "looks", f"{who}'s", f"the face of {who}"))
+        names.append(Who(who, "does", "is", "looks", f"{who}'s", f"the face of {who}", who))
     return rng.choice(names)
 
 

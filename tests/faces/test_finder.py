@@ -60,5 +60,3 @@ def test_unknown_names_and_missing_models(tmp_path: Path) -> None:
         load_finder("mediapipe")
     with pytest.raises(FaceLLMError, match=r"no \.task file"):
         load_finder("mediapipe", tmp_path)
-    with pytest.raises(FaceLLMError, match=r"no detector\.safetensors"):
-        load_finder("builtin", tmp_path)

@@ -158,6 +158,7 @@ def test_truncated_files(kind: str) -> None:
     assert "truncated or damaged" in text or "not an image" in text or "header" in text
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow comments on each damaged tag
 def test_flipped_bytes_give_a_picture_or_an_error_never_a_crash() -> None:
     rng = np.random.default_rng(1)
     for kind in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"):
@@ -171,6 +172,7 @@ def test_flipped_bytes_give_a_picture_or_an_error_never_a_crash() -> None:
                 assert "\n" not in str(error)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_bombs_are_refused_before_decoding() -> None:
     begun = time.monotonic()
     assert "100 megapixels" in the_error(empty_png(40_000, 40_000))

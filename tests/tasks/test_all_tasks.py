@@ -1,6 +1,7 @@
 """What every task promises: gold scores 1, nonsense scores 0, questions and answers belong."""
 
 import random
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +24,8 @@ GARBLED = (
     '<think><think>\nAU12.\n</think></think><answer>{"emotion": "happiness"}</answer>',
     '{"emotion": "happiness" /* sure */}',
 )  # fmt: skip
+
+OBJECTS = re.compile(r"\b(of|for|about|describe|at) (he|she|they)\b", re.I)
 
 tasks = pytest.mark.parametrize("name", TASKS)
 registers = pytest.mark.parametrize("register", REGISTERS)
@@ -140,6 +143,7 @@ def test_prose_questions_are_many_plain_and_name_the_face_among_several(name: st
         assert not set(question) & set("{}<>")
         assert "face's face" not in question
         assert "  " not in question
+        assert not OBJECTS.search(question), question
     assert not any(word in question.split() for question in among for word in ("he", "she", "they"))
     marks = ("2", "second", "far right")
     assert all(any(mark in question for mark in marks) for question in among)

@@ -1,0 +1,185 @@
+"""The commands. What a command needs is imported when it runs: `facellm --help` stays instant."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from facellm.core.errors import FaceLLMError, given
+
+
+class _Commands(TyperGroup):
+    """A mistake of the user ends in one line on standard error and exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FaceLLMError as error:
+            print(f"facellm: {' '.join(str(error).split())}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # The reader of the output has gone; Python would complain again when it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Understand faces in pictures with a language model: see where, say why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Photo = Annotated[Path, typer.Argument(help="A picture file.", show_default=False)]
+Model = Annotated[
+    Path | None, typer.Option(help="Model folder; left out, the one that ships with facellm.")
+]
+FinderName = Annotated[str, typer.Option("--finder", help="builtin or mediapipe.")]
+FinderModel = Annotated[Path | None, typer.Option(help="Model files of the finder, if it needs any.")]
+Server = Annotated[
+    str | None, typer.Option(help="Ask this server, such as http://localhost:8000, instead.")
+]
+ApiKey = Annotated[str | None, typer.Option(envvar="FACELLM_API_KEY", help="Key of the server.")]
+
+
+@app.command()
+def describe(
+    photo: Photo,
+    json: Annotated[bool, typer.Option("--json", help="Print the FaceReport as JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the annotated picture here.")] = None,
+    model: Model = None,
+    finder: FinderName = "builtin",
+    finder_model: FinderModel = None,
+    server: Server = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Read every face of a picture: expression, action units, evidence."""
+    from facellm.faces import load_image
+    from facellm.summary import summary
+
+    if out is not None:
+        _check_writable(out)
+    picture = load_image(photo)
+    reader = _reader(model, finder, finder_model, server, api_key)
+    report = reader.describe(photo if server else picture)
+    if out is not None:
+        _save(reader.annotate(picture, report), out)
+    if json:
+        print(report.model_dump_json(indent=2))
+    else:
+        print(summary(report))
+
+
+@app.command()
+def ask(
+    photo: Photo,
+    question: Annotated[str, typer.Argument(help="In words.", show_default=False)],
+    face: Annotated[
+        int | None, typer.Option(help="Ask about this face alone, 1 is the leftmost.", min=1)
+    ] = None,
+    model: Model = None,
+    finder: FinderName = "builtin",
+    finder_model: FinderModel = None,
+    server: Server = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Ask a question about a picture; the answer is printed as it is written."""
+    from facellm.faces import load_image
+
+    load_image(photo)  # complain about the picture before a model is loaded
+    reader = _reader(model, finder, finder_model, server, api_key)
+    for piece in reader.ask(photo, question, face, stream=True):
+        print(piece, end="", flush=True)
+    print()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve(
+    context: typer.Context,
+    model: Model = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="FACELLM_API_KEY", help="Demand this key of clients.")
+    ] = None,
+    finder: FinderName = "builtin",
+    finder_model: FinderModel = None,
+) -> None:
+    """Serve the model through an OpenAI-compatible API; other options go to vLLM unchanged."""
+    from serve.launcher import launch
+
+    launch(model, host, port, api_key, finder, finder_model, context.args)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A YAML recipe.", show_default=False)],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, dots reach inner keys.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, train nothing.")
+    ] = False,
+) -> None:
+    """Train a model by a recipe."""
+    from facellm.train import run
+
+    run(recipe, overrides or [], dry_run)
+
+
+@app.command()
+def env() -> None:
+    """Print the versions that a bug report needs."""
+    from facellm.environment import versions
+
+    for name, version in versions().items():
+        print(f"{name:14} {version}")
+
+
+def _reader(
+    model: Path | None,
+    finder: str,
+    finder_model: Path | None,
+    server: str | None,
+    api_key: str | None,
+) -> Any:
+    """Something that describes, asks and annotates: here or on a server."""
+    if server is not None:
+        from serve.client import ServerReader
+
+        return ServerReader(server, api_key)
+    # Libraries report progress and deprecations that mean nothing to somebody with a photograph.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from facellm.reader import load
+
+    return load(model, finder, finder_model)
+
+
+def _check_writable(path: Path) -> None:
+    """Complain before the work, not after it."""
+    from PIL import Image
+
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise FaceLLMError(f"{given(path)} has no known picture ending; use .png or .jpg")
+    if not path.parent.is_dir():
+        raise FaceLLMError(f"no folder {given(path.parent)} to write the picture to; create it first")
+
+
+def _save(picture: Any, path: Path) -> None:
+    try:
+        picture.save(path)
+    except (OSError, ValueError) as error:
+        raise FaceLLMError(f"cannot write {given(path)}: {error}") from None
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def main() -> None:
+    """Entry point of the `facellm` command."""
+    app()

@@ -1,0 +1,132 @@
+"""A `FaceReader` that asks a server: the same methods, over HTTP.
+
+The picture is checked here, so that a bad one costs no request, and sent as the file it is.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from facellm.core.errors import FaceLLMError, given
+from facellm.core.report import FaceReport
+from facellm.evidence_map import EvidenceMap
+from facellm.faces import ImageSource, load_image
+
+TIMEOUT = httpx.Timeout(300, connect=10)
+"""Seconds; a picture with many faces takes a small machine its time."""
+
+
+class ServerReader:
+    """Reads the faces of pictures with a model on a server."""
+
+    def __init__(self, url: str, api_key: str | None = None) -> None:
+        """Take the server's address, with or without `/v1` at its end.
+
+        Raises:
+            FaceLLMError: text that is no http address.
+        """
+        if not url.startswith(("http://", "https://")):
+            raise FaceLLMError(f"{given(url)} is not an address; expected http://host:port")
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        base = url.rstrip("/").removesuffix("/v1")
+        self._http = httpx.Client(base_url=base, headers=headers, timeout=TIMEOUT)
+        self._base = base
+
+    def describe(self, image: ImageSource) -> FaceReport:
+        """See `FaceReader.describe`; the server's finder looks for the faces."""
+        return FaceReport.model_validate(self._post("/v1/face/analyze", image=data_url(image)))
+
+    def ask(
+        self, image: ImageSource, question: str, face: int | None = None, *, stream: bool = False
+    ) -> str | Iterator[str]:
+        """See `FaceReader.ask`."""
+        body = {"image": data_url(image), "question": question, "face": face, "stream": stream}
+        if stream:
+            return self._stream("/v1/face/ask", body)
+        answer = self._post("/v1/face/ask", **body)
+        return str(answer["choices"][0]["message"]["content"])
+
+    def annotate(self, image: ImageSource, report: FaceReport | None = None) -> Image.Image:
+        """See `FaceReader.annotate`; the maps come from the server, the drawing is done here."""
+        from facellm.draw import annotate
+
+        picture = load_image(image)
+        report = self.describe(picture) if report is None else report
+        return annotate(picture, report, self.evidence_maps(picture, report))
+
+    def evidence_maps(self, image: ImageSource, report: FaceReport) -> list[EvidenceMap]:
+        """Where the model looked, for the faces of a report."""
+        if not report.faces:
+            return []
+        faces = [{"box": face.box, "points": face.points} for face in report.faces]
+        answer = self._post("/v1/face/maps", image=data_url(image), faces=faces)
+        return [EvidenceMap.model_validate(one) for one in answer["maps"]]
+
+    def _post(self, path: str, **body: Any) -> dict[str, Any]:
+        try:
+            response = self._http.post(path, json=body)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+        if response.is_error:
+            raise _refused(response)
+        answer = response.json()
+        assert isinstance(answer, dict)
+        return answer
+
+    def _stream(self, path: str, body: dict[str, Any]) -> Iterator[str]:
+        try:
+            with self._http.stream("POST", path, json=body) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refused(response)
+                for line in response.iter_lines():
+                    data = line.removeprefix("data: ")
+                    if data == line or data == "[DONE]":
+                        continue
+                    event = json.loads(data)
+                    if "error" in event:
+                        raise FaceLLMError(f"the server stopped: {event['error']['message']}")
+                    yield event["choices"][0]["delta"].get("content") or ""
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+
+    def _unreachable(self, error: httpx.HTTPError) -> FaceLLMError:
+        reason = str(error) or type(error).__name__
+        return FaceLLMError(
+            f"no answer from {given(self._base)} ({reason}); is `facellm serve` running there?"
+        )
+
+
+def data_url(image: ImageSource) -> str:
+    """A picture as `data:` URL: a file as it is, anything else as PNG.
+
+    Raises:
+        FaceLLMError: a picture that cannot be read.
+    """
+    picture = load_image(image)
+    if isinstance(image, str | Path):
+        encoded = Path(image).read_bytes()
+    elif isinstance(image, bytes):
+        encoded = image
+    else:
+        buffer = BytesIO()
+        picture.save(buffer, "PNG")
+        encoded = buffer.getvalue()
+    return f"data:image/*;base64,{base64.b64encode(encoded).decode()}"
+
+
+def _refused(response: httpx.Response) -> FaceLLMError:
+    """The server's own message where it is one of ours or vLLM's; else the status."""
+    try:
+        message = response.json()["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = f"the server answered {response.status_code}"
+    if response.status_code == 401:
+        message = "the server demands an API key; give --api-key"
+    return FaceLLMError(str(message))
