@@ -34,6 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich would double the time it takes
 )
 
 Photo = Annotated[Path, typer.Argument(help="A picture file.", show_default=False)]

@@ -119,16 +119,17 @@ class FaceLLMModel(FaceLLMPreTrainedModel):
 class FaceLLMForConditionalGeneration(FaceLLMPreTrainedModel, GenerationMixin):
     """The whole model: pictures, landmarks and text in, text out."""
 
-    _tied_weights_keys = {  # noqa: RUF012
-        "lm_head.weight": "model.language_model.embed_tokens.weight"
-    }
-
     def __init__(self, config: FaceLLMConfig) -> None:
         super().__init__(config)
         self.model = FaceLLMModel(config)
         text = config.text_config
         self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
         nn.init.normal_(self.lm_head.weight, std=0.02)
+        if config.tie_word_embeddings:
+            # Language models differ in what they call their embedding.
+            embedding = self.get_input_embeddings().weight
+            names = (name for name, weight in self.named_parameters() if weight is embedding)
+            self._tied_weights_keys = {"lm_head.weight": next(names)}
         self.post_init()
 
     def get_output_embeddings(self) -> nn.Module:

@@ -1,0 +1,40 @@
+# make demo | test | lint | bench | weights.  Everything installs itself into .venv on first use.
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PHOTO ?=
+export HF_HUB_OFFLINE := 1
+export DO_NOT_TRACK := 1
+
+.PHONY: install demo test lint bench corpora weights clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt overrides.txt
+	test -x $(PY) || python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt \
+		--override overrides.txt -e '.[mediapipe,rig,train,serve-cpu,demo,dev]'
+	touch $@
+
+demo: install
+	PHOTO="$(PHOTO)" $(PY) -m facellm.demo
+
+test: install
+	$(PY) -m pytest
+
+lint: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy facellm/core facellm/tasks
+
+bench: install
+	$(PY) -m facellm.bench
+
+# Corpora for the shipped weights: HEAD names an ICT-FaceKit folder, PHOTOS the lfw_emotion folder,
+# FINDER_MODEL the folder with the mediapipe finder's files.
+corpora: install
+	$(PY) -m data_engine.rig $(HEAD) --out corpora/rig --count 24000 --identities 600 --size 144 --seed 1 --workers 2
+	$(PY) -m data_engine.sources.lfw_emotion $(PHOTOS) --finder-model $(FINDER_MODEL) --out corpora/photos
+
+weights: install
+	$(VENV)/bin/facellm train facellm/recipes/nano.yaml
