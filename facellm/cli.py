@@ -42,7 +42,9 @@ Model = Annotated[
     Path | None, typer.Option(help="Model folder; left out, the one that ships with facellm.")
 ]
 FinderName = Annotated[str, typer.Option("--finder", help="builtin or mediapipe.")]
-FinderModel = Annotated[Path | None, typer.Option(help="Model files of the finder, if it needs any.")]
+FinderModel = Annotated[
+    Path | None, typer.Option(help="Model files of the finder, if it needs any.")
+]
 Server = Annotated[
     str | None, typer.Option(help="Ask this server, such as http://localhost:8000, instead.")
 ]
@@ -170,7 +172,9 @@ def _check_writable(path: Path) -> None:
     if path.suffix.lower() not in Image.registered_extensions():
         raise FaceLLMError(f"{given(path)} has no known picture ending; use .png or .jpg")
     if not path.parent.is_dir():
-        raise FaceLLMError(f"no folder {given(path.parent)} to write the picture to; create it first")
+        raise FaceLLMError(
+            f"no folder {given(path.parent)} to write the picture to; create it first"
+        )
 
 
 def _save(picture: Any, path: Path) -> None:

@@ -47,7 +47,9 @@ class TransformersEngine:
         self.tokenizer = self.processor.tokenizer
 
     @classmethod
-    def load(cls, model: str | Path | None = None, device: str | None = None) -> "TransformersEngine":
+    def load(
+        cls, model: str | Path | None = None, device: str | None = None
+    ) -> "TransformersEngine":
         """Check a model folder (None: the shipped one) and load it."""
         return cls(checkpoint_folder(model), device)
 
@@ -191,7 +193,8 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
         raise
     except Exception as error:  # a damaged file shows as any of a dozen types
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise FaceLLMError(f"cannot load the model in {given(folder)}: {reason[0][:160]}") from error
+        message = f"cannot load the model in {given(folder)}: {reason[0][:160]}"
+        raise FaceLLMError(message) from error
     missing = sorted(report["missing_keys"])
     if missing:
         # transformers would go on with random numbers in their place.

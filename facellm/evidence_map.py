@@ -27,9 +27,8 @@ class EvidenceMap(Record):
         cls, face: int, box: tuple[int, int, int, int], attention: NDArray[np.floating]
     ) -> "EvidenceMap":
         """From an array (15, G, G) in the order of `REGIONS`."""
-        pairs = zip(REGIONS, attention, strict=True)
-        maps = {region: [[round(float(v), 6) for v in row] for row in rows] for region, rows in pairs}
-        return cls(face=face, box=box, regions=maps)
+        rounded = np.asarray(attention, np.float64).round(6)
+        return cls(face=face, box=box, regions=dict(zip(REGIONS, rounded.tolist(), strict=True)))
 
     def seen(self, evidence: Iterable[Evidence] = ()) -> NDArray[np.float64]:
         """One map (G, G), its maximum 1: where the cited regions looked, all if none is cited."""

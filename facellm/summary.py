@@ -28,8 +28,9 @@ def _face(face: FaceReading) -> list[str]:
     others = ", ".join(f"{name} {share:.0%}" for name, share in ranked[1:4] if share >= 0.01)
     share = face.expression.probabilities.get(face.expression.label, 0)
     x0, y0, x1, y1 = (round(v) for v in face.box)
+    heading = f"Face {face.index}: {face.expression.label} {share:.0%}"
     lines = [
-        f"Face {face.index}: {face.expression.label} {share:.0%}" + (f"  ({others})" * bool(others)),
+        f"{heading}  ({others})" if others else heading,
         f"  at {x0},{y0} to {x1},{y1}, confidence {face.confidence:.2f}",
     ]
     for code, value in sorted(face.action_units.items(), key=lambda item: -item[1]):

@@ -3,9 +3,10 @@
 
 def register() -> None:
     """Register configuration, processor and model; may be called any number of times."""
-    import facellm.model  # noqa: F401  (registers with the Auto classes of transformers)
     from vllm import ModelRegistry
     from vllm.platforms import current_platform
+
+    import facellm.model  # noqa: F401  (registers with the Auto classes of transformers)
 
     name = "FaceLLMForConditionalGeneration"
     if name in ModelRegistry.get_supported_archs():

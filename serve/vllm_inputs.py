@@ -29,6 +29,8 @@ from vllm.multimodal.processing import (
 from facellm.core.errors import FaceLLMError
 from facellm.core.regions import N_POINTS
 from facellm.model import FaceLLMConfig, FaceLLMProcessor
+from facellm.prompts import landmarks_of, largest
+from serve.finder import server_finder
 
 
 class FaceItem(NamedTuple):
@@ -155,11 +157,20 @@ class FaceMultiModalProcessor(BaseMultiModalProcessor[FaceProcessingInfo]):
         self, hf_data: Mapping[str, object], hf_kwargs: Mapping[str, object]
     ) -> BatchFeature:
         try:
-            return super()._call_hf_processor(hf_data, hf_kwargs)
+            return super()._call_hf_processor(self._with_faces(hf_data), hf_kwargs)
         except ValueError as error:
             # vLLM wraps the cause in a message that repeats picture and landmarks.
             cause = error.__cause__
-            raise FaceLLMError(str(cause)) from None if cause else error
+            raise FaceLLMError(str(cause or error)) from None
+
+    def _with_faces(self, hf_data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Find the faces of the pictures that came without, with the server's finder."""
+        most = self.info.get_hf_config().vision_config.max_faces
+        landmarks = [
+            landmarks_of(largest(server_finder().find(image), most)) if points is None else points
+            for image, points in zip(hf_data["images"], hf_data["landmarks"], strict=True)
+        ]
+        return {**hf_data, "landmarks": landmarks}
 
     def _get_mm_fields_config(
         self, hf_inputs: BatchFeature, hf_processor_mm_kwargs: Mapping[str, object]

@@ -42,6 +42,7 @@ class FaceLLMForVLLM(nn.Module, SupportsMultiModal, SupportsLoRA):
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__()
         config = vllm_config.model_config.hf_config
+        self.config = config
         self.configure_mm_token_handling(config.text_config.vocab_size, [config.image_token_id])
         with self._mark_tower_model(vllm_config, "image"):
             self.vision = FaceVision(config.vision_config, config.text_config.hidden_size)

@@ -47,7 +47,7 @@ def props_of(person: Person, look: Look, identity: int) -> Props:
 
 
 def _grid(rows: int, columns: int, closed: bool = False) -> np.ndarray:
-    """Triangles of a grid of rows x columns vertices; `closed` joins the last column to the first."""
+    """Triangles of a grid of vertices; `closed` joins the last column to the first."""
     r, c = np.mgrid[: rows - 1, : columns - (0 if closed else 1)]
     a, b = r * columns + c, r * columns + (c + 1) % columns
     quads = np.stack([a, b, b + columns, a, b + columns, a + columns], -1)

@@ -23,7 +23,7 @@ class Chart:
     """The texels of a head: where each lies on the neutral face. Made once a head."""
 
     position: np.ndarray
-    """(TILE, 2 * TILE, 3) float32 rest position; far below the head where there is no surface."""
+    """(TILE, 2 * TILE, 3) float32 rest position; beside the surface, that of the nearest texel."""
     points: np.ndarray
     """(68, 2) float32 texel coordinates x, y of the landmark points."""
     brow_height: float
@@ -45,15 +45,35 @@ def chart_of(head: MorphableHead) -> Chart:
     hits = Scene(flat, triangles).cast(origins.reshape(-1, 3), np.ascontiguousarray(down))
     corners = head.rest[triangles[np.maximum(hits.triangle, 0)]]
     position = np.einsum("nkc,nk->nc", corners, hits.bary)
-    position[hits.triangle < 0] = (0.0, -100.0, 0.0)
+    position = position.reshape(TILE, 2 * TILE, 3).astype(np.float32)
+    position = _spread(position, hits.triangle.reshape(TILE, 2 * TILE) >= 0)
     points = head.points_chart * (TILE, -TILE) + (0, TILE)
     brow = float(head.points_rest[17:27, 1].mean())
     return Chart(
-        position.reshape(TILE, 2 * TILE, 3).astype(np.float32),
+        position,
         points.astype(np.float32),
         brow,
         brow - float(head.points_rest[8, 1]),
     )
+
+
+def _spread(position: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Give texels without a surface the position of the nearest one that has, tile by tile.
+
+    Colours are read between texels: without this, the seams would show whatever lies beside them.
+    """
+    out = position.copy()
+    for tile in (slice(0, TILE), slice(TILE, 2 * TILE)):
+        there = known[:, tile]
+        if there.any():
+            _, nearest = cv2.distanceTransformWithLabels(
+                (~there).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+            )
+            rows, columns = np.nonzero(there)
+            source = np.zeros((nearest.max() + 1, 3), np.float32)
+            source[nearest[rows, columns]] = position[:, tile][rows, columns]
+            out[:, tile] = source[nearest]
+    return out
 
 
 @dataclass(frozen=True)

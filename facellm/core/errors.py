@@ -6,6 +6,6 @@ class FaceLLMError(ValueError):
 
 
 def given(value: object, limit: int = 80) -> str:
-    """Quote `value` for an error message, cut to `limit` characters so that the line stays a line."""
+    """Quote `value` for an error message, cut to `limit` characters to stay a line."""
     text = repr(str(value))
     return text if len(text) <= limit else text[: limit - 2] + "…'"

@@ -1,7 +1,7 @@
 """The Facial Action Coding System: action units, intensities and the named protocols.
 
 Intensity is a float in [0, 5]; the FACS letters A-E are 1-5 and the words below name the same
-five steps. Presence means an intensity of at least `PRESENT` where a protocol does not say otherwise.
+five steps. Presence means an intensity of at least `PRESENT`, unless a protocol differs.
 Source: Ekman, Friesen & Hager, FACS (2002).
 """
 
@@ -85,7 +85,8 @@ ACTION_UNITS: dict[int, ActionUnit] = {
         ActionUnit(28, "Lip Suck", "orbicularis oris", ("mouth",), "lips sucked in"),
         ActionUnit(29, "Jaw Thrust", "pterygoids", ("jaw",), "pushed forward"),
         ActionUnit(30, "Jaw Sideways", "pterygoids", ("jaw",), "moved sideways"),
-        ActionUnit(43, "Eyes Closed", "levator palpebrae superioris, relaxed", EYES, "closed", True),
+        ActionUnit(43, "Eyes Closed", "levator palpebrae superioris, relaxed",
+                   EYES, "closed", True),
         ActionUnit(45, "Blink", "levator palpebrae superioris, relaxed", EYES, "blinking"),
     )
 }  # fmt: skip

@@ -54,7 +54,7 @@ def check_points(points: Points) -> NDArray[np.float32]:
     array = np.asarray(points, dtype=np.float32)
     if array.shape != (N_POINTS, 2):
         raise FaceLLMError(
-            f"landmarks have shape {array.shape}; expected (68, 2): the Multi-PIE points as x, y pixels"
+            f"landmarks have shape {array.shape}; expected (68, 2): Multi-PIE points as x, y pixels"
         )
     if not np.isfinite(array).all():
         raise FaceLLMError("landmarks hold NaN or infinite values; expected finite x, y pixels")
@@ -68,7 +68,7 @@ def _constructed(region: str, points: Points) -> Points:
         up = (points[21] + points[22]) / 2 - points[30]
         return np.concatenate([base, (base + FOREHEAD_LIFT * up)[::-1]])
     centre = base.mean(0)
-    return centre + CHEEK_SHRINK * (base - centre)
+    return np.asarray(centre + CHEEK_SHRINK * (base - centre))
 
 
 def region_polygon(region: str, points: Points) -> Points:
@@ -78,7 +78,7 @@ def region_polygon(region: str, points: Points) -> Points:
     """
     if region in CONSTRUCTED:
         return _constructed(region, points)
-    return points[list(REGION_POINTS[region])]
+    return np.asarray(points[list(REGION_POINTS[region])])
 
 
 def region_centroids(points: Points) -> Points:

@@ -40,7 +40,7 @@ class FaceReading(Record):
     """How sure the finder is that this is a face; 1 where the face was given."""
     expression: Expression
     action_units: dict[str, float]
-    """FACS code → intensity 0-5 of every unit the model states; one that is missing was not seen."""
+    """FACS code → intensity 0-5 of each unit the model states; others were not seen."""
     evidence: list[Evidence]
     text: str
     """The explained reading as the model wrote it, in sentences."""

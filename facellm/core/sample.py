@@ -14,7 +14,7 @@ Point = tuple[float, float]
 
 
 class Record(BaseModel):
-    """Base of the records: strict about keys, immutable, documented by the text under each field."""
+    """Base of the records: strict about keys, immutable, help stands under each field."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 

@@ -1,4 +1,4 @@
-"""One face's card: a close-up with regions and evidence map, and what was read in words and bars."""
+"""One face: a close-up with regions and evidence map, and what was read in words and bars."""
 
 import numpy as np
 from PIL import Image

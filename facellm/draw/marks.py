@@ -14,9 +14,7 @@ MOST_ENLARGED = 8.0
 """Tiny pictures grow so that the marks have room, but not beyond all recognition."""
 
 
-def marked(
-    image: Image.Image, faces: Sequence[FaceReading], room: tuple[int, int]
-) -> Image.Image:
+def marked(image: Image.Image, faces: Sequence[FaceReading], room: tuple[int, int]) -> Image.Image:
     """The picture scaled to fit into `room` (width, height), with every face marked."""
     scale = min(room[0] / image.width, room[1] / image.height, MOST_ENLARGED)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -43,9 +41,7 @@ def _scaled(box: Rectangle, scale: float) -> Rectangle:
     return x0, y0, x1, y1
 
 
-def _label(
-    pen: Pen, face: FaceReading, box: Rectangle, taken: Sequence[Rectangle]
-) -> Rectangle:
+def _label(pen: Pen, face: FaceReading, box: Rectangle, taken: Sequence[Rectangle]) -> Rectangle:
     """`2 happiness 87%` over the box, `2` alone where that would cover another face."""
     share = face.expression.probabilities.get(face.expression.label, 0)
     size = 16 if box[3] - box[1] > 60 else 13

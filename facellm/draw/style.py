@@ -50,9 +50,7 @@ class Pen:
     ) -> float:  # fmt: skip
         """Write one line; returns its width."""
         stroke = max(0.3, size / 45) if bold else 0
-        self.draw.text(
-            xy, text, fill=colour, font=font(size), anchor=anchor, stroke_width=stroke
-        )
+        self.draw.text(xy, text, fill=colour, font=font(size), anchor=anchor, stroke_width=stroke)
         return width_of(text, size)
 
     def bar(

@@ -146,8 +146,8 @@ def _face_crop(
 def _cover(cut: np.ndarray, negatives: list[np.ndarray], rng: np.random.Generator) -> None:
     """Hide a part of the crop, as hands, hair and microphones do."""
     width, height = (int(v) for v in rng.integers(10, 44, 2))
-    x, y = (int(v) for v in rng.integers(-10, CROP_SIZE - 10, 2))
-    window = cut[max(0, y) : y + height, max(0, x) : x + width]
+    x, y = (int(v) for v in rng.integers(0, CROP_SIZE - 10, 2))
+    window = cut[y : y + height, x : x + width]
     flat = np.full(window.shape, rng.integers(0, 256), np.uint8)
     window[:] = flat if rng.random() < 0.5 else patch(negatives, window.shape, rng)
 

@@ -54,8 +54,10 @@ def landmark_step(tiles: list[Tile], negatives: list[np.ndarray], count: int = 6
     return step
 
 
-def train(model: nn.Module, step: Step, minutes: float, rate: float, seed: int) -> nn.Module:
-    """Train for a time; returns the model with the running average of its weights."""
+def train(
+    model: nn.Module, step: Step, minutes: float, rate: float, seed: int, path: Path
+) -> nn.Module:
+    """Train for a time; stores, now and then, and returns the running average of the weights."""
     rng = np.random.default_rng(seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-3)
     averaged = torch.optim.swa_utils.AveragedModel(
@@ -80,6 +82,8 @@ def train(model: nn.Module, step: Step, minutes: float, rate: float, seed: int) 
         if done - shown > 0.05:
             shown = done
             print(f"{done:4.0%} step {count} loss {mean:.4f}", flush=True)
+            save_half(averaged.module, path)
+    save_half(averaged.module, path)
     return averaged.module.eval()
 
 
@@ -108,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         if args.init:
             load_half(model, args.init)
         path = args.out / f"{args.stage}.safetensors"
-        save_half(train(model, step, args.minutes, args.rate, args.seed), path)
+        train(model, step, args.minutes, args.rate, args.seed, path)
     except FaceLLMError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Configuration of the face language model: a vision tower, a face-region encoder, a language model."""
+"""Configuration of the face language model: vision tower, region encoder, text."""
 
 from typing import Any, ClassVar, Literal
 

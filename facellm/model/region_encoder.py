@@ -1,12 +1,13 @@
 """The face-region encoder: landmarks tell the vision tower where on the face each patch is.
 
-    landmarks z (V,F,68,2) ──► region tokens t (V,F·15,E) = MLP_r(own frame) + MLP_global + e_r + face
+    landmarks z (V,F,68,2) ──► region tokens t (V,F·15,E) = MLP_r(own frame)+MLP_all+e_r+face
     patches x (V,N,D)  ──guidance──►  x + γ · Σ_r softmax(q·k/√d − α‖g_p − c_r‖²/s²) W t_r
     region tokens      ──read-out──►  t + Σ_p softmax(q·k/√d − α‖g_p − c_r‖²/s²) W x_p  (V,F,15,E)
 
 g_p is a patch's centre and c_r a region's centroid, both as (x, y) in units of the view; s is the
 face's inter-ocular distance; α > 0 is learned per head. Following and correcting Face-LLaVA
-(Shaikh et al., 2025): the distance really shifts attention, x and y agree, any number of faces works.
+(Shaikh et al., 2025): the distance really shifts attention, x and y agree, any number
+of faces works.
 """
 
 import torch
@@ -31,7 +32,7 @@ FIRST_SLOPE = 2.0
 
 
 def region_geometry(points_VFP2: Tensor) -> tuple[Tensor, Tensor]:
-    """Centroids (V, F, 15, 2) and inter-ocular distances (V, F), the torch twin of `core.regions`."""
+    """Centroids (V, F, 15, 2) and inter-ocular distances (V, F), as in `core.regions`."""
     centroids = []
     for region, indices in REGION_POINTS.items():
         base = points_VFP2[..., list(indices), :]
@@ -46,7 +47,7 @@ def region_geometry(points_VFP2: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def own_frame(points_VFP2: Tensor, scale_VF: Tensor) -> Tensor:
-    """Points in the face's own frame: centred on the face, eyes level, inter-ocular distance one."""
+    """Points in the face's own frame: centred, eyes level, inter-ocular distance one."""
     centred = points_VFP2 - points_VFP2.mean(-2, keepdim=True)
     axis = points_VFP2[..., 42:48, :].mean(-2) - points_VFP2[..., 36:42, :].mean(-2)
     cos, sin = (axis / scale_VF.unsqueeze(-1)).unsqueeze(-2).unbind(-1)
@@ -88,7 +89,7 @@ class RegionTokens(nn.Module):
         self.face = nn.Parameter(torch.randn(config.max_faces, size) * 0.5)
 
     def forward(self, points_VFP2: Tensor, scale_VF: Tensor, slots_VF: Tensor) -> Tensor:
-        """Tokens (V, F, 15, E) for points in view units; `slots` is each face's index in its picture."""
+        """Tokens (V, F, 15, E) for points in view units; `slots`: a face's index in its picture."""
         own = own_frame(points_VFP2, scale_VF)
         local = (own[..., self.index, :] * self.mask).flatten(-2)  # (V, F, R, 2K)
         hidden = F.gelu(torch.einsum("vfrk,rkh->vfrh", local, self.weight_in) + self.bias_in)

@@ -13,11 +13,11 @@ FACE_SIDE = 1.5
 """Side of a face view over the longer side of its points' bounding box: brows to chin, plus
 forehead and a margin."""
 FACE_RISE = 0.10
-"""How far a face view's centre lies over the points' centre, in view sides: the forehead has none."""
+"""How far a face view's centre lies over the points' centre, in view sides: for the forehead."""
 
 
 class View(NamedTuple):
-    """One square crop: x0, y0 of its corner and its side in picture pixels, and whose face it shows."""
+    """One square crop: its corner and side in picture pixels, and whose face it shows."""
 
     x: int
     y: int

@@ -1,6 +1,6 @@
 """Held-out answers, scored by the tasks themselves, beside what guessing would get.
 
-    python -m facellm.train.evaluate MODEL CORPUS [CORPUS …] --faces 400 --out report.json
+python -m facellm.train.evaluate MODEL CORPUS [CORPUS …] --faces 400 --out report.json
 """
 
 import json

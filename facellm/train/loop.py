@@ -1,4 +1,4 @@
-"""What both stages share: schedule, optimiser, log and checkpoints that a killed run resumes from."""
+"""What both stages share: schedule, optimiser, log, and checkpoints to resume from."""
 
 import json
 import math
@@ -40,9 +40,7 @@ def run_stage(
     )
     checkpoint = folder / f"{name}.pt"
     first = _resume(checkpoint, modules, optimiser)
-    log = (folder / "log.jsonl").open("a", encoding="utf-8")
-    since, started = {"count": 0}, time.monotonic()
-    sums: dict[str, float] = {}
+    meter = Meter(name, folder / "log.jsonl")
     for step in range(first, stage.max_steps):
         for group in optimiser.param_groups:
             group["lr"] = stage.learning_rate * _schedule(step, stage)
@@ -57,19 +55,40 @@ def run_stage(
         total.backward()
         torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)
         optimiser.step()
-        since["count"] += 1
-        for key, value in losses.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if (step + 1) % stage.logging_steps == 0 or step + 1 == stage.max_steps:
-            seconds = (time.monotonic() - started) / since["count"]
-            row = {f"train/{key}": round(value / since["count"], 5) for key, value in sums.items()}
-            _write(
-                log, {"stage": name, "step": step + 1, "seconds_per_step": round(seconds, 3), **row}
-            )
-            since, sums, started = {"count": 0}, {}, time.monotonic()
-        if (step + 1) % stage.save_steps == 0 or step + 1 == stage.max_steps:
+        last = step + 1 == stage.max_steps
+        meter.add(losses)
+        if (step + 1) % stage.logging_steps == 0 or last:
+            meter.write(step + 1)
+        if (step + 1) % stage.save_steps == 0 or last:
             _save(checkpoint, step + 1, modules, optimiser)
-    log.close()
+
+
+class Meter:
+    """Means of the losses between two lines of the run's log."""
+
+    def __init__(self, stage: str, path: Path) -> None:
+        self.stage, self.path = stage, path
+        self._restart()
+
+    def _restart(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.count, self.started = 0, time.monotonic()
+
+    def add(self, losses: Losses) -> None:
+        """Count one step's losses."""
+        self.count += 1
+        for key, value in losses.items():
+            self.sums[key] = self.sums.get(key, 0.0) + float(value.detach())
+
+    def write(self, step: int) -> None:
+        """Append a line of means and start over."""
+        seconds = (time.monotonic() - self.started) / self.count
+        row = {"stage": self.stage, "step": step, "seconds_per_step": round(seconds, 3)}
+        row |= {f"train/{key}": round(value / self.count, 5) for key, value in self.sums.items()}
+        with self.path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+        print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
+        self._restart()
 
 
 def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
@@ -85,12 +104,6 @@ def _schedule(step: int, stage: Stage) -> float:
         return (step + 1) / warmup
     progress = (step - warmup) / max(1, stage.max_steps - warmup)
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _write(log: Any, row: dict[str, Any]) -> None:
-    log.write(json.dumps(row) + "\n")
-    log.flush()
-    print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
 
 
 def _save(

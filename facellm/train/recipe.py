@@ -15,7 +15,7 @@ VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 class Part(BaseModel):
-    """Base of the recipe's parts: unknown keys are errors, help text is the string under a field."""
+    """Base of the recipe's parts: unknown keys are errors, help stands under each field."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -44,6 +44,8 @@ class Model(Part):
     """Configuration of a causal language model of transformers, with its `model_type`."""
     vocab_size: int = 2048
     """Of the tokenizer that is learned from the tasks' texts."""
+    tokenizer_texts: int = Field(default=20_000, gt=0)
+    """Exchanges the tokenizer is learned from."""
 
 
 class Stage(Part):

@@ -19,9 +19,6 @@ from facellm.train.recipe import Recipe, load_recipe
 from facellm.train.see import learn_to_see
 from facellm.train.speak import compose, compose_empty, learn_to_speak
 
-TOKENIZER_TEXTS = 20_000
-CONVENTION = "utf-8"
-
 
 def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False) -> Path | None:
     """Run a recipe from where it stopped, or from the start; returns the checkpoint's folder.
@@ -65,13 +62,15 @@ def assemble(
 ) -> tuple[FaceLLMForConditionalGeneration, FaceLLMProcessor]:
     """The untrained model of a recipe, its tokenizer learned from the tasks' own texts."""
     vision = vision_config(recipe.model.tower, recipe.model.layer, **recipe.model.vision)
-    tokenizer = train_tokenizer(_texts(crops, recipe.seed), recipe.model.vocab_size)
+    tokenizer = train_tokenizer(
+        _texts(crops, recipe.model.tokenizer_texts, recipe.seed), recipe.model.vocab_size
+    )
     return build(vision, recipe.model.text, tokenizer)
 
 
-def _texts(crops: Sequence[Crops], seed: int) -> Iterator[str]:
+def _texts(crops: Sequence[Crops], count: int, seed: int) -> Iterator[str]:
     rng = random.Random(seed)
-    for _ in range(TOKENIZER_TEXTS):
+    for _ in range(count):
         corpus = rng.randrange(len(crops))
         faces = [(corpus, rng.randrange(len(crops[corpus]))) for _ in range(rng.randint(1, 3))]
         sample = crops[corpus].samples[faces[0][1]]
@@ -98,11 +97,11 @@ def _claim(folder: Path, resolved: str) -> None:
     """Mark the folder with the recipe; a folder begun with another one is not touched."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.yaml"
-    if path.is_file() and path.read_text(encoding=CONVENTION) != resolved:
+    if path.is_file() and path.read_text(encoding="utf-8") != resolved:
         before, now = (yaml.safe_load(text) for text in (path.read_text("utf-8"), resolved))
         changed = [key for key in now if before.get(key) != now[key]]
         raise FaceLLMError(
             f"{folder} holds a run whose recipe differs in {', '.join(changed)}; "
             "choose another output_dir, or delete that folder to start again"
         )
-    path.write_text(resolved, encoding=CONVENTION)
+    path.write_text(resolved, encoding="utf-8")

@@ -177,7 +177,7 @@ def learn_to_speak(
 
 
 def textures(count: int, size: int, generator: torch.Generator) -> Tensor:
-    """Pictures of nothing, (count, 3, S, S) in [0, 1]: smooth noise of random grain and contrast."""
+    """Pictures of nothing, (count, 3, S, S) in [0, 1]: smooth noise of random grain."""
     out = torch.zeros(count, 3, size, size)
     for octave in (2, 5, 12, 30):
         grain = torch.rand(count, 3, octave, octave, generator=generator)

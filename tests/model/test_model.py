@@ -1,11 +1,11 @@
-"""The whole model: loading, generation, the branch at inference, other towers and language models."""
+"""The whole model: loading, generation, the branch at inference, other backbones."""
 
 import subprocess
 import sys
 
 import pytest
 import torch
-from conftest import face_points, picture
+from drawn_faces import face_points, picture
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor
 
 from facellm.core.errors import FaceLLMError

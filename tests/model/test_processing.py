@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import face_points, picture
+from drawn_faces import face_points, picture
 from PIL import Image
 
 from facellm.core.errors import FaceLLMError
@@ -54,8 +54,9 @@ def test_without_faces_the_whole_picture_is_one_view():
 
 
 def test_picture_views_hold_all_faces_at_once(tmp_path):
-    from facellm.model import debug_checkpoint
     from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from facellm.model import debug_checkpoint
 
     folder = debug_checkpoint(tmp_path, views="picture")
     processor = AutoProcessor.from_pretrained(folder)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import face_points
+from drawn_faces import face_points
 
 from facellm.core.regions import REGIONS, face_scale, region_centroids
 from facellm.model import FaceVisionConfig
@@ -71,7 +71,7 @@ def test_read_out_looks_where_the_region_is_not_at_its_transpose(x, y):
 
 
 def test_distance_is_not_inert():
-    """Face-LLaVA's mask changes the odds of attention by 6 % at most; ours by orders of magnitude."""
+    """Face-LLaVA's mask shifts the odds of attention by 6 % at most; ours by far more."""
     module = encoder()
     with torch.no_grad():
         for layer in (module.guide_query, module.read_query):

@@ -1,0 +1,24 @@
+"""The finder of a server, the same in each of its processes."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from facellm.faces import Finder, load_finder
+
+FINDER, FINDER_MODEL = "FACELLM_FINDER", "FACELLM_FINDER_MODEL"
+"""Environment variables by which the launcher names it."""
+
+
+def tell(finder: str, model: Path | None) -> None:
+    """Name the finder for this process and all it starts."""
+    os.environ[FINDER] = finder
+    if model is not None:
+        os.environ[FINDER_MODEL] = str(model.resolve())
+
+
+@lru_cache(maxsize=1)
+def server_finder() -> Finder:
+    """The named finder, loaded once a process; `builtin` where none is named."""
+    path = os.environ.get(FINDER_MODEL)
+    return load_finder(os.environ.get(FINDER, "builtin"), Path(path) if path else None)

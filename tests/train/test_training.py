@@ -1,0 +1,172 @@
+"""Training batches are what the processor would make, and runs resume to the same weights."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_corpus import recipe_text, write_corpus
+
+from facellm.core.errors import FaceLLMError
+from facellm.faces import load_image
+from facellm.model.vision import POINT_UNIT
+from facellm.train import run
+from facellm.train.augment import MIRROR, fixed_point, normalise, views
+from facellm.train.crops import UNITS, load_crops
+from facellm.train.heads import head_losses, unit_regions
+from facellm.train.recipe import load_recipe
+from facellm.train.run import assemble
+from facellm.train.speak import compose, compose_empty, encode
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "c")
+
+
+@pytest.fixture(scope="module")
+def crops(corpus):
+    return load_crops(corpus, "train")
+
+
+@pytest.fixture
+def recipe(tmp_path, corpus):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe_text(tmp_path / "run", corpus))
+    return path
+
+
+def test_splits_are_kept_apart(corpus, crops):
+    held = load_crops(corpus, "test")
+    subjects = {s.provenance.subject_id for s in crops.samples}
+    assert not subjects & {s.provenance.subject_id for s in held.samples}
+    assert len(crops) == 9 and len(held) == 3
+
+
+def test_plain_views_are_what_the_processor_cuts(corpus, crops, recipe):
+    """Training and inference must see the same face; drift here would be silent."""
+    _, processor = assemble(load_recipe(recipe), [crops])
+    sample = crops.samples[0]
+    expected = processor.image_processor(
+        load_image(corpus / sample.image), [[sample.faces[0].points]]
+    )
+    seen, points, _ = views(crops.pixels[:1], crops.points[:1], 32, None)
+    images = processor.image_processor
+    got = normalise(seen, images.mean, images.std)
+    error = (got[0] - expected["pixel_values"][0]).abs().mean()
+    assert error < 0.1, "pixels differ by more than resampling explains"
+    drift = (fixed_point(points)[0] - expected["landmarks"][0, 0]).abs().max()
+    assert drift * POINT_UNIT < 0.02
+
+
+def test_mirroring_keeps_left_and_right_the_subjects():
+    assert MIRROR[36] == 45 and MIRROR[48] == 54 and MIRROR[0] == 16 and MIRROR[8] == 8
+    assert torch.equal(MIRROR[MIRROR], torch.arange(68))
+
+
+def test_augmented_points_stay_on_their_pixels(crops):
+    """A white dot painted at a point is found at that point after turning, shifting, mirroring."""
+    pixels = torch.zeros(40, 3, 144, 144, dtype=torch.uint8)
+    points = crops.points[:1].repeat(40, 1, 1)
+    x, y = (points[0, 8] * 144).long().tolist()
+    pixels[:, :, y - 2 : y + 3, x - 2 : x + 3] = 255
+    generator = torch.Generator().manual_seed(0)
+    # `photograph` may hide the dot; geometry is what is tested.
+    import facellm.train.augment as augment
+
+    original, augment.photograph = augment.photograph, lambda p, g: p
+    try:
+        seen, moved, mirrored = views(pixels, points, 64, generator)
+    finally:
+        augment.photograph = original
+    assert 0 < mirrored.sum() < 40
+    for row in range(40):
+        peak = seen[row, 0].flatten().argmax().item()
+        where = np.array([peak % 64 + 0.5, peak // 64 + 0.5]) / 64
+        if seen[row].max() > 0.5:
+            np.testing.assert_allclose(where, moved[row, 8], atol=0.06)
+
+
+def test_only_the_answer_is_scored(crops, recipe):
+    _, processor = assemble(load_recipe(recipe), [crops])
+    rng = random.Random(0)
+    pictures = [compose([crops], [(0, 0)], rng), compose_empty(crops.samples[0], rng)]
+    ids, mask, labels = encode(processor, pictures)
+    for row, picture in enumerate(pictures):
+        scored = labels[row][labels[row] != -100]
+        text = processor.tokenizer.decode(scored)
+        assert text == picture.answer + processor.tokenizer.eos_token
+        tokens = (ids[row] == processor.image_token_id).sum()
+        assert tokens == processor.patch_tokens + processor.face_tokens * len(picture.faces)
+        assert mask[row].sum() == (ids[row] != processor.tokenizer.pad_token_id).sum()
+
+
+def test_unlabelled_parts_cost_nothing():
+    nan = float("nan")
+    outputs = (torch.ones(2, len(UNITS)), torch.zeros(2, 8), torch.ones(2, 3))
+    losses = head_losses(
+        outputs,
+        torch.full((2, len(UNITS)), nan),
+        torch.tensor([-1, -1]),
+        torch.full((2, 3), nan),
+    )
+    assert all(value == 0 for value in losses.values())
+
+
+def test_each_unit_is_read_from_its_own_regions():
+    share = unit_regions()
+    assert torch.allclose(share.sum(1), torch.ones(len(UNITS)))
+    assert (share > 0).sum(1).min() >= 1
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_weights(recipe, tmp_path):
+    whole = run(recipe)
+    first = load_file(whole / "model.safetensors")
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert [line["stage"] for line in lines] == ["see"] * 4 + ["speak"] * 4
+
+    other = f"output_dir={tmp_path / 'other'}"
+    import facellm.train.loop as loop
+
+    original, saved = loop._save, []
+
+    def save_then_die(path, step, modules, optimiser):
+        original(path, step, modules, optimiser)
+        saved.append(step)
+        if path.stem == "speak":
+            raise KeyboardInterrupt
+
+    loop._save = save_then_die
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe, [other])
+    finally:
+        loop._save = original
+    assert saved == [2, 4, 2]
+    resumed = load_file(run(recipe, [other]) / "model.safetensors")
+    for name, value in first.items():
+        torch.testing.assert_close(value, resumed[name], msg=name)
+
+
+@pytest.mark.slow
+def test_another_recipe_in_the_same_folder_is_refused(recipe):
+    run(recipe)
+    with pytest.raises(FaceLLMError, match="differs in seed"):
+        run(recipe, ["seed=1"])
+
+
+def test_dry_run_prints_and_does_nothing(recipe, tmp_path, capsys):
+    assert run(recipe, ["seed=3"], dry_run=True) is None
+    assert "seed: 3" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_corpus_without_faces_is_one_line(tmp_path):
+    with pytest.raises(FaceLLMError, match=r"no samples.jsonl"):
+        load_crops(tmp_path, "train")
+    (tmp_path / "samples.jsonl").write_text("{}\n")
+    with pytest.raises(FaceLLMError, match=r"samples.jsonl:1 is not a sample"):
+        load_crops(tmp_path, "train")
