@@ -18,7 +18,7 @@ from transformers import (
 )
 
 import facellm.model  # noqa: F401  (registers the classes that the Auto classes return)
-from facellm.checkpoint import checkpoint_folder, model_name
+from facellm.checkpoint import model_name
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Face
 from facellm.evidence_map import EvidenceMap
@@ -45,13 +45,6 @@ class TransformersEngine:
         self.name = model_name(folder)
         self.processor, self.model = _load(folder, self.device)
         self.tokenizer = self.processor.tokenizer
-
-    @classmethod
-    def load(
-        cls, model: str | Path | None = None, device: str | None = None
-    ) -> "TransformersEngine":
-        """Check a model folder (None: the shipped one) and load it."""
-        return cls(checkpoint_folder(model), device)
 
     @property
     def max_faces(self) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from PIL import Image
 
+from facellm.checkpoint import checkpoint_folder
 from facellm.core.report import FaceReport
 from facellm.core.sample import Face
 from facellm.describe import Describer
@@ -39,10 +40,11 @@ def load(
     Raises:
         FaceLLMError: a folder that holds no model, damaged weights, or missing finder files.
     """
+    folder = checkpoint_folder(model)  # before anything that takes seconds to import
     found = load_finder(finder, finder_model) if isinstance(finder, str) else finder
     from facellm.engine import TransformersEngine
 
-    return FaceReader(TransformersEngine.load(model, device), found)
+    return FaceReader(TransformersEngine(folder, device), found)
 
 
 class FaceReader:

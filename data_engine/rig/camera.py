@@ -32,6 +32,16 @@ def rotation(pitch: float, yaw: float, roll: float) -> np.ndarray:
     return (about_y @ about_x @ about_z).astype(np.float32)
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Row by row products (N,) of vectors (N, 3); several times faster than a sum over axis 1."""
+    return np.einsum("ij,ij->i", a, b)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (N, 3) at length 1; zero stays zero."""
+    return vectors / np.sqrt(dot(vectors, vectors) + 1e-18)[:, None]
+
+
 def direction(pitch: float, yaw: float) -> np.ndarray:
     """Unit vector (3,) float32 of a line of sight; (0, 0) looks along +z."""
     return rotation(pitch, yaw, 0.0)[:, 2].copy()

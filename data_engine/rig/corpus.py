@@ -114,15 +114,17 @@ def jpeg(image: np.ndarray) -> bytes:
 
 def sample_of(frame: RigFrame, rig: Rig, identity: int, name: str, data: bytes) -> Sample:
     """The sample of a stored frame: `data` are the bytes under `name`."""
+    x0, y0, x1, y1 = (round(v, 2) for v in frame.box)
+    pitch, yaw, roll = (round(v, 4) for v in frame.pose)
     face = Face(
-        box=tuple(round(v, 2) for v in frame.box),
+        box=(x0, y0, x1, y1),
         points=[(round(float(x), 2), round(float(y), 2)) for x, y in frame.points],
         visible=[bool(v) for v in frame.visible],
         labels=FaceLabels(
             emotion=frame.emotion,
             action_units={au: round(x, 3) for au, x in frame.action_units.items()},
-            pose=tuple(round(v, 4) for v in frame.pose),
-            gaze=tuple(round(v, 4) for v in frame.gaze),
+            pose=(pitch, yaw, roll),
+            gaze=(round(frame.gaze[0], 4), round(frame.gaze[1], 4)),
         ),
     )
     return Sample(

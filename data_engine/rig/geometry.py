@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_engine.rig.camera import Camera, project, rotation
+from data_engine.rig.camera import Camera, project, rotation, unit
 from data_engine.rig.cast import Hits, Scene
 from data_engine.rig.head import EYE_LEFT, EYE_RIGHT, MOUTH, TEETH, MorphableHead, Person
 
@@ -16,7 +16,7 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     out = np.stack(
         [np.bincount(corner, spread[:, k], minlength=len(vertices)) for k in range(3)], 1
     ).astype(np.float32)
-    return out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-12)
+    return unit(out)
 
 
 def eye_chart(head: MorphableHead) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from data_engine.rig.camera import Camera, direction, project, rays
+from data_engine.rig.camera import Camera, direction, dot, project, rays, unit
 from data_engine.rig.cast import Hits, Scene
 from data_engine.rig.head import HAIR
 from data_engine.rig.shade import Surface
@@ -54,7 +54,7 @@ def facing(vertices: np.ndarray, triangles: np.ndarray, camera: Camera) -> np.nd
     """
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     eye = np.array([0, 0, camera.distance], np.float32)
-    return ((eye - a) * np.cross(b - a, c - a)).sum(1) > 0
+    return dot(eye - a, np.cross(b - a, c - a)) > 0
 
 
 def look_at(scene: Scene, mesh: Mesh, camera: Camera, size: int) -> View:
@@ -79,12 +79,10 @@ def surface_of(mesh: Mesh, view: View) -> Surface:
     for k in (1, 2):
         values += mesh.attributes[corner[:, k]] * bary[:, k : k + 1]
     material = mesh.material[triangle]
-    back = -view.away[view.seen]
-    back /= np.linalg.norm(back, axis=1, keepdims=True)
-    normal = values[:, :3]
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
+    back = unit(-view.away[view.seen])
+    normal = unit(values[:, :3])
     # Hair is an open sheet: its inside faces the camera too.
-    inside_out = (material == HAIR) & ((normal * back).sum(1) < 0)
+    inside_out = (material == HAIR) & (dot(normal, back) < 0)
     normal[inside_out] *= -1
     return Surface(
         material=material,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from data_engine.rig.camera import direction
+from data_engine.rig.camera import direction, dot, unit
 from data_engine.rig.head import BACK, EYE_LEFT, EYE_RIGHT, FRAME, HAIR, MOUTH, SKIN, TEETH
 from data_engine.rig.look import Look
 from data_engine.rig.spec import Light
@@ -91,7 +91,7 @@ def _eye(offset: np.ndarray, look: Look) -> np.ndarray:
 def bump(normal: np.ndarray, slope: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """Tilt normals (N, 3) by a height map's slope (N, 2) along the head's x and y axes."""
     tilted = normal - slope[:, :1] * turn[:, 0] - slope[:, 1:] * turn[:, 1]
-    return tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
+    return unit(tilted)
 
 
 def light_up(surface: Surface, colour: np.ndarray, light: Light) -> np.ndarray:
@@ -113,9 +113,7 @@ def light_up(surface: Surface, colour: np.ndarray, light: Light) -> np.ndarray:
 
 def _highlight(surface: Surface, towards: np.ndarray) -> np.ndarray:
     """Blinn's highlight (N,): broad on skin, a point on the wet eye."""
-    half = surface.view + towards
-    half /= np.linalg.norm(half, axis=1, keepdims=True)
-    facing = np.clip((surface.normal * half).sum(1), 0, 1)
+    facing = np.clip(dot(surface.normal, unit(surface.view + towards)), 0, 1)
     square = facing * facing
     broad = np.square(np.square(np.square(square)))  # power 16 without the slow pow
     eye = (surface.material == EYE_LEFT) | (surface.material == EYE_RIGHT)

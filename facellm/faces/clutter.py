@@ -48,10 +48,11 @@ def clutter(negatives: list[np.ndarray], size: int, rng: np.random.Generator) ->
         ends = rng.uniform(0, 255, (2, 2)).astype(np.float32)
         canvas = cv2.resize(ends, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
     else:
-        grain = int(rng.integers(4, size // 2))
-        noise = rng.uniform(0, 255, (grain, grain)).astype(np.float32)
+        # Unequal grain makes streaks, such as those of grass, hair and cloth.
+        grains = rng.integers(4, size // 2, 2)
+        noise = rng.uniform(0, 255, grains).astype(np.float32)
         canvas = cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
-        canvas = canvas.clip(0, 255).astype(np.uint8)
+        canvas = patch([canvas.clip(0, 255).astype(np.uint8)], (size, size), rng)
     canvas = np.ascontiguousarray(canvas)
     for _ in range(int(rng.integers(0, 14)) if rng.random() < 0.6 else 0):
         _shape(canvas, rng)

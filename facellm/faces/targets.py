@@ -99,9 +99,16 @@ class LandmarkBatch(NamedTuple):
 
 
 def landmark_batch(
-    tiles: list[Tile], negatives: list[np.ndarray], count: int, rng: np.random.Generator
+    tiles: list[Tile],
+    negatives: list[np.ndarray],
+    count: int,
+    rng: np.random.Generator,
+    mistakes: list[np.ndarray] | None = None,
 ) -> LandmarkBatch:
-    """Draw crops as the finder makes them: off by a little, some by a lot, some without a face."""
+    """Draw crops as the finder makes them: off by a little, some by a lot, some without a face.
+
+    `mistakes` are crops (96, 96) that the detector took for faces; see `facellm.faces.mistakes`.
+    """
     grey = np.zeros((count, 1, CROP_SIZE, CROP_SIZE), np.float32)
     points = np.zeros((count, 68, 2), np.float32)
     face = np.ones(count, np.float32)
@@ -109,7 +116,11 @@ def landmark_batch(
         tile = tiles[rng.integers(len(tiles))]
         tile = tile.mirrored() if rng.random() < 0.5 else tile
         kind = rng.random()
-        if kind < 0.2:
+        if mistakes and kind < 0.15:
+            face[index] = 0
+            cut = mistakes[rng.integers(len(mistakes))]
+            cut = cut[:, ::-1] if rng.random() < 0.5 else cut
+        elif kind < 0.3:
             face[index] = 0
             cut = _no_face(tile, negatives, rng)
         else:
@@ -178,4 +189,4 @@ def landmark_loss(points: Tensor, logits: Tensor, batch: LandmarkBatch) -> Tenso
     """L1 of the points in units of the crop's half side, and cross entropy of face or not."""
     wrong = (points - batch.points).abs().mean((1, 2))
     placed = (wrong * batch.face).sum() / batch.face.sum().clamp(min=1)
-    return 10 * placed + 0.3 * F.binary_cross_entropy_with_logits(logits, batch.face)
+    return 10 * placed + 0.5 * F.binary_cross_entropy_with_logits(logits, batch.face)

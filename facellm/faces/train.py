@@ -1,8 +1,9 @@
-"""Train the built-in finder from labelled faces; minutes on a laptop.
+r"""Train the built-in finder from labelled faces; minutes on a laptop.
 
     python -m facellm.faces.label PICTURES --out FACES --finder mediapipe --finder-model MODELS
     python -m facellm.faces.train detector --corpus FACES --negatives PLACES --out OUT
-    python -m facellm.faces.train landmarks --corpus FACES RIG --negatives PLACES --out OUT
+    python -m facellm.faces.train landmarks --corpus FACES RIG --negatives PLACES --out OUT \
+        --detector OUT/detector.safetensors
 
 `--corpus` folders hold a `samples.jsonl` with 68 points a face, `--negatives` pictures without any
 face. Only persons of the train split are used. Training is bounded by time: the learning rate
@@ -23,12 +24,14 @@ from torch import Tensor, nn
 from facellm.core.errors import FaceLLMError
 from facellm.faces.clutter import read_negatives
 from facellm.faces.mean_shape import MEAN_SHAPE
+from facellm.faces.mistakes import find_mistakes
 from facellm.faces.networks import Detector, Landmarker
 from facellm.faces.scenes import Tile, read_tiles
 from facellm.faces.store import load_half, save_half
 from facellm.faces.targets import detector_batch, detector_loss, landmark_batch, landmark_loss
 
 Step = Callable[[nn.Module, np.random.Generator], Tensor]
+MISTAKES = 4000
 KEEP = 0.998
 """Share of the averaged weights kept a step; the average is what is saved."""
 
@@ -43,11 +46,16 @@ def detector_step(tiles: list[Tile], negatives: list[np.ndarray], count: int = 1
     return step
 
 
-def landmark_step(tiles: list[Tile], negatives: list[np.ndarray], count: int = 64) -> Step:
+def landmark_step(
+    tiles: list[Tile],
+    negatives: list[np.ndarray],
+    mistakes: list[np.ndarray] | None = None,
+    count: int = 64,
+) -> Step:
     """One loss of the landmarker on fresh crops."""
 
     def step(model: nn.Module, rng: np.random.Generator) -> Tensor:
-        batch = landmark_batch(tiles, negatives, count, rng)
+        batch = landmark_batch(tiles, negatives, count, rng, mistakes)
         points, face = model(batch.grey)
         return landmark_loss(points, face, batch)
 
@@ -94,20 +102,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--negatives", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="weights to continue from")
+    parser.add_argument("--detector", type=Path, help="landmarks: learn to refuse its mistakes")
     parser.add_argument("--minutes", type=float, default=12.0)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(arguments)
     torch.manual_seed(args.seed)
     try:
-        tiles = [tile for corpus in args.corpus for tile in read_tiles(corpus)]
+        tiles = evenly([read_tiles(corpus) for corpus in args.corpus])
         negatives = read_negatives(args.negatives)
         print(f"{len(tiles)} faces, {len(negatives)} pictures without", flush=True)
         model: nn.Module
         if args.stage == "detector":
             model, step = Detector(), detector_step(tiles, negatives)
         else:
-            model, step = Landmarker(), landmark_step(tiles, negatives)
+            mistakes = None
+            if args.detector:
+                rng = np.random.default_rng(args.seed)
+                detector = load_half(Detector(), args.detector).eval()
+                mistakes = find_mistakes(detector, tiles, negatives, MISTAKES, rng)
+                print(f"{len(mistakes)} mistakes of the detector", flush=True)
+            model, step = Landmarker(), landmark_step(tiles, negatives, mistakes)
             start_at_mean(model)
         if args.init:
             load_half(model, args.init)
@@ -118,6 +133,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(f"saved {path} ({path.stat().st_size / 1e6:.2f} MB)")
     return 0
+
+
+def evenly(corpora: list[list[Tile]]) -> list[Tile]:
+    """Join corpora, the smaller ones repeated, so that each is drawn about as often."""
+    largest = max(len(tiles) for tiles in corpora)
+    return [tile for tiles in corpora for tile in tiles * round(largest / len(tiles))]
 
 
 def start_at_mean(model: Landmarker) -> None:
