@@ -6,6 +6,7 @@ server starts ─► question, answer streamed ─► FaceReport by `response_fo
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ OUT = Path("demo")
 
 def main() -> int:
     """Run the demonstration; 2 is a mistake of the user, 130 an interrupt."""
+    # A terminated demonstration must stop its server too, which only a Python exit does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         demonstrate(os.environ.get("PHOTO") or None)
     except FaceLLMError as error:

@@ -4,7 +4,7 @@
             → upright crops → Landmarker → points
             → new crops from these points → Landmarker → the 68 points
 
-The confidence is the geometric mean of the two networks' scores. Faces smaller than about a
+The confidence is the geometric mean of the three scores on the way. Faces smaller than about a
 fiftieth of the picture's long side are missed.
 """
 
@@ -19,7 +19,7 @@ from PIL import Image
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.regions import Points
 from facellm.core.sample import Face
-from facellm.faces.crop import Crop, box_of, crop_around, overlap, pixels
+from facellm.faces.crop import Crop, box_of, covered, crop_around, overlap, pixels
 from facellm.faces.detect import SAME_FACE, candidates
 from facellm.faces.finder import left_to_right, make_face
 from facellm.faces.networks import CROP_SIZE, Detector, Landmarker
@@ -29,8 +29,12 @@ WEIGHTS = Path(__file__).parent / "weights"
 LONG_SIDES = (640, 224, 96)
 """The detector knows faces of 10-150 pixels: large faces show at the small sizes."""
 MOST_ENLARGED = 2.0
-MIN_CENTRE, MIN_FACE = 0.3, 0.5
-"""Scores under which a candidate is dropped, of the detector and of the landmarker."""
+MIN_CENTRE = 0.2
+"""Score of the detector from which the landmarker takes a look."""
+MIN_CONFIDENCE = 0.6
+"""Geometric mean of the detector's and the landmarker's two scores from which a face counts."""
+INSIDE = 0.6
+"""A face of which a surer one covers this share is a part of it: an eye, or a mouth taken whole."""
 WIDEN = 1.3
 """Crop in units of the square around the points; the landmarker is trained on this."""
 
@@ -67,14 +71,14 @@ class BuiltinFinder:
         likely = candidates(self._detector, grey, sides, MIN_CENTRE)
         if not likely:
             return []
-        crops = [crop for crop, _ in likely]
-        points, _ = self._points(grey, [c._replace(side=c.side * WIDEN) for c in crops])
-        points, scores = self._points(grey, [crop_around(p, WIDEN) for p in points])
-        faces = [
-            make_face(found, box_of(found), math.sqrt(centre * score))
-            for found, score, (_, centre) in zip(points, scores, likely, strict=True)
-            if score >= MIN_FACE
-        ]
+        crops, centres = [crop for crop, _ in likely], [score for _, score in likely]
+        first, once = self._points(grey, [c._replace(side=c.side * WIDEN) for c in crops])
+        points, twice = self._points(grey, [crop_around(p, WIDEN) for p in first])
+        faces = []
+        for found, *scores in zip(points, centres, once, twice, strict=True):
+            confidence = math.prod(scores) ** (1 / 3)
+            if confidence >= MIN_CONFIDENCE:
+                faces.append(make_face(found, box_of(found), confidence))
         return left_to_right(_distinct(faces))
 
     def _points(self, grey: np.ndarray, crops: list[Crop]) -> tuple[list[Points], list[float]]:
@@ -88,9 +92,13 @@ class BuiltinFinder:
 
 
 def _distinct(faces: list[Face]) -> list[Face]:
-    """Drop the weaker of two candidates whose points ended on the same face."""
+    """Drop the weaker of two candidates that are one face, or one a part of the other."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.confidence):
-        if all(overlap(face.box, other.box) < SAME_FACE for other in kept):
+        alone = (
+            overlap(face.box, other.box) < SAME_FACE and covered(face.box, other.box) < INSIDE
+            for other in kept
+        )
+        if all(alone):
             kept.append(face)
     return kept

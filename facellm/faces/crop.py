@@ -89,11 +89,25 @@ def roll_of(points: Points) -> float:
 
 def overlap(first: Box, second: Box) -> float:
     """Intersection over union of two boxes."""
+    shared = _shared(first, second)
+    both = _area(first) + _area(second)
+    return shared / (both - shared) if both > shared else 0.0
+
+
+def covered(first: Box, second: Box) -> float:
+    """The share of the smaller box that the other one covers."""
+    smaller = min(_area(first), _area(second))
+    return _shared(first, second) / smaller if smaller > 0 else 0.0
+
+
+def _shared(first: Box, second: Box) -> float:
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
-    shared = max(0.0, width) * max(0.0, height)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
-    return shared / (areas - shared) if areas > shared else 0.0
+    return max(0.0, width) * max(0.0, height)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def pixels(image: Image.Image) -> np.ndarray:

@@ -116,11 +116,11 @@ def landmark_batch(
         tile = tiles[rng.integers(len(tiles))]
         tile = tile.mirrored() if rng.random() < 0.5 else tile
         kind = rng.random()
-        if mistakes and kind < 0.15:
+        if mistakes and kind < 0.2:
             face[index] = 0
             cut = mistakes[rng.integers(len(mistakes))]
             cut = cut[:, ::-1] if rng.random() < 0.5 else cut
-        elif kind < 0.3:
+        elif kind < 0.35:
             face[index] = 0
             cut = _no_face(tile, negatives, rng)
         else:

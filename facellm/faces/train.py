@@ -31,7 +31,7 @@ from facellm.faces.store import load_half, save_half
 from facellm.faces.targets import detector_batch, detector_loss, landmark_batch, landmark_loss
 
 Step = Callable[[nn.Module, np.random.Generator], Tensor]
-MISTAKES = 4000
+MISTAKES = 6000
 KEEP = 0.998
 """Share of the averaged weights kept a step; the average is what is saved."""
 

@@ -15,8 +15,9 @@ from facellm.core.errors import FaceLLMError
 from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor, build, vision_config
 from facellm.model.build import train_tokenizer
 from facellm.train.crops import Crops, load_crops
+from facellm.train.heads import Heads
 from facellm.train.recipe import Recipe, load_recipe
-from facellm.train.see import learn_to_see
+from facellm.train.see import Seer, learn_to_see
 from facellm.train.speak import compose, compose_empty, learn_to_speak
 
 
@@ -45,7 +46,10 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
     weights = [corpus.weight for corpus in recipe.corpora]
     print("training faces: " + ", ".join(str(len(c)) for c in crops), flush=True)
     model, processor = assemble(recipe, crops)
-    learn_to_see(model, processor.image_processor, crops, weights, recipe.see, recipe.seed, folder)
+    vision = model.model.vision
+    seer = Seer(vision, Heads(vision.config.region_size, vision.config.hidden_size))
+    images = processor.image_processor
+    learn_to_see(seer, images, crops, weights, recipe.see, recipe.seed, folder)
     learn_to_speak(model, processor, crops, weights, recipe.speak, recipe.seed, folder)
     target = folder / "model"
     save(model, processor, target)

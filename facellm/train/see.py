@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from facellm.model.modeling import FaceLLMForConditionalGeneration
+from facellm.core.regions import REGIONS
 from facellm.model.processing import FaceLLMImageProcessor
-from facellm.model.vision import ABSENT
+from facellm.model.vision import ABSENT, FaceVision
 from facellm.train.augment import fixed_point, normalise, views
 from facellm.train.crops import Crops, draw
 from facellm.train.heads import LOSS_WEIGHTS, Heads, head_losses
@@ -58,18 +58,39 @@ def gold(
     return units, emotion, pose * sign
 
 
+class Seer(nn.Module):
+    """The vision part with its heads: what stage one trains."""
+
+    def __init__(self, vision: FaceVision, heads: Heads) -> None:
+        super().__init__()
+        self.vision, self.heads = vision, heads
+        # Ablations leave the region tokens out: the mean patch then stands in for every region.
+        config = vision.config
+        self.stand_in = (
+            None if config.read_out else nn.Linear(config.hidden_size, config.region_size)
+        )
+
+    def forward(self, pixels: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the heads read off views (V, 3, S, S) of one face each, see `Heads`."""
+        patches, regions, _, present = self.vision.see(pixels, landmarks)
+        if self.stand_in is not None:
+            mean = self.stand_in(patches.mean(1, keepdim=True))
+            return self.heads(mean.expand(-1, len(REGIONS), -1), patches)
+        assert regions is not None, "one face a view"
+        return self.heads(regions[present], patches)
+
+
 def learn_to_see(
-    model: FaceLLMForConditionalGeneration,
+    seer: Seer,
     images: FaceLLMImageProcessor,
     crops: Sequence[Crops],
     weights: Sequence[float],
     stage: Stage,
     seed: int,
     folder: Path,
-) -> Heads:
-    """Train tower and region encoder through heads; returns the heads, for ablations to read."""
-    vision, config = model.model.vision, model.config.vision_config
-    heads = Heads(config.region_size, config.hidden_size)
+) -> None:
+    """Train tower and region encoder through the heads; the projector rests."""
+    config = seer.vision.config
 
     def losses(step: int) -> Losses:
         rng, generator = generator_at(seed, step)
@@ -78,16 +99,10 @@ def learn_to_see(
         # Any slot: whatever a face is called, it is seen the same way.
         slots = rng.integers(config.max_faces, size=len(drawn))
         landmarks = in_slot(points, slots.tolist(), config.max_faces)
-        patches, regions, _, present = vision.see(pixels, landmarks)
-        assert regions is not None, "heads read region tokens"
-        return head_losses(heads(regions[present], patches), *gold(crops, drawn, mirrored))
+        return head_losses(seer(pixels, landmarks), *gold(crops, drawn, mirrored))
 
-    vision.train()
-    modules = {
-        "vision_tower": vision.vision_tower,
-        "regions": vision.region_encoder,
-        "heads": heads,
-    }
-    run_stage("see", stage, folder, modules, losses, LOSS_WEIGHTS)
-    vision.eval()
-    return heads
+    seer.train()
+    seer.vision.projector.requires_grad_(False)
+    run_stage("see", stage, folder, {"seer": seer}, losses, LOSS_WEIGHTS)
+    seer.vision.projector.requires_grad_(True)
+    seer.eval()

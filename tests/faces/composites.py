@@ -5,7 +5,7 @@ from PIL import Image
 
 HEAD = (150, 0, 300, 190)
 """The astronaut's head with its hair in her photograph, x0, y0, x1, y1."""
-FACE_WIDTH = 75.0
+FACE_WIDTH = 92.0
 """Width of her face there, pixels, ear to ear."""
 
 

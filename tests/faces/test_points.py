@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facellm.core.regions import region_centroids
-from facellm.faces.crop import Crop, box_of, crop_around, overlap, roll_of
+from facellm.faces.crop import Crop, box_of, covered, crop_around, overlap, roll_of
 from facellm.faces.mean_shape import MEAN_SHAPE, fit_mean_shape, five_of, similarity
 from facellm.faces.mesh68 import MESH_INDEX, MESH_TO_68, MIRROR_68, mesh_to_68
 
@@ -101,3 +101,5 @@ def test_overlap() -> None:
     assert overlap((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(2 / 6)  # 2 shared of 4 + 4 - 2
     assert overlap((0, 0, 1, 1), (2, 2, 3, 3)) == 0
     assert overlap((0, 0, 0, 0), (0, 0, 0, 0)) == 0
+    assert covered((0, 0, 9, 9), (8, 0, 10, 1)) == pytest.approx(0.5)  # 1 of the smaller's 2
+    assert covered((0, 0, 0, 0), (0, 0, 1, 1)) == 0

@@ -1,0 +1,120 @@
+"""What the face-region encoder is worth: the same training with it, without guidance, without it.
+
+    python -m facellm.train.ablate RECIPE --steps 300 [key=value …]
+
+Each variant is trained alike by stage `see` (same data, seed, batches and steps), then reads action
+units off held-out faces through its heads. Differences are paired by face and clustered by subject.
+`plain` has no landmarks at all: its heads see the mean of the tower's patches.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+
+from facellm.core.agreement import defined_mean, f1_columns
+from facellm.core.errors import FaceLLMError
+from facellm.core.facs import PROTOCOLS
+from facellm.core.statistics import Rows, by_subject, cluster_bootstraps
+from facellm.model import FaceVisionConfig, vision_config
+from facellm.model.processing import FaceLLMImageProcessor
+from facellm.model.vision import FaceVision
+from facellm.train.crops import UNITS, Crops, load_crops
+from facellm.train.heads import Heads
+from facellm.train.recipe import Recipe, load_recipe
+from facellm.train.see import Seer, batch_views, in_slot, learn_to_see
+
+VARIANTS: dict[str, dict[str, bool]] = {
+    "full": {},
+    "no guidance": {"guidance": False},
+    "plain": {"guidance": False, "read_out": False},
+}
+PROTOCOL = "disfa12"
+BATCH = 64
+
+
+def train_variant(recipe: Recipe, crops: Sequence[Crops], name: str, folder: Path) -> Seer:
+    """One variant after the same steps on the same batches."""
+    torch.manual_seed(recipe.seed)
+    options = {**recipe.model.vision, **VARIANTS[name]}
+    config = vision_config(recipe.model.tower, recipe.model.layer, **options)
+    folder.mkdir(parents=True, exist_ok=True)
+    seer = Seer(FaceVision(config, width=8), Heads(config.region_size, config.hidden_size))
+    images = FaceLLMImageProcessor(config.image_size, config.max_faces)
+    weights = [corpus.weight for corpus in recipe.corpora]
+    learn_to_see(seer, images, crops, weights, recipe.see, recipe.seed, folder)
+    return seer
+
+
+@torch.inference_mode()
+def read_units(seer: Seer, crops: Crops) -> Tensor:
+    """Intensities 0-5 (N, 23) that the heads read off plain views."""
+    config: FaceVisionConfig = seer.vision.config
+    images = FaceLLMImageProcessor(config.image_size, config.max_faces)
+    seer.eval()
+    read = []
+    for start in range(0, len(crops), BATCH):
+        drawn = [(0, row) for row in range(start, min(start + BATCH, len(crops)))]
+        pixels, points, _ = batch_views([crops], drawn, config.image_size, images, None)
+        landmarks = in_slot(points, [0] * len(drawn), config.max_faces)
+        read.append(5 * seer(pixels, landmarks)[0])
+    return torch.cat(read)
+
+
+def compare(readings: dict[str, Tensor], crops: Crops) -> dict[str, Any]:
+    """Mean F1 of each variant and of `full` minus each other one, with intervals."""
+    units, present_at = PROTOCOLS[PROTOCOL]
+    columns = [UNITS.index(number) for number in units]
+    names, k = list(readings), len(units)
+    table = torch.cat([readings[n][:, columns] for n in names] + [crops.units[:, columns]], 1)
+
+    def statistics(rows: Rows) -> Rows:
+        gold = rows[:, -k:]
+        scores = [
+            defined_mean(f1_columns(rows[:, i * k : (i + 1) * k], gold, present_at))
+            for i in range(len(names))
+        ]
+        return np.array(scores + [scores[0] - other for other in scores[1:]])
+
+    subjects = [sample.provenance.subject_id for sample in crops.samples]
+    keys = (*names, *(f"{names[0]} - {other}" for other in names[1:]))
+    groups = by_subject(subjects, table.double().tolist())
+    return {
+        key: interval.model_dump()
+        for key, interval in cluster_bootstraps(groups, keys, statistics).items()
+    }
+
+
+def main(
+    recipe: Path,
+    overrides: Annotated[list[str] | None, typer.Argument()] = None,
+    steps: int = 300,
+    out: Annotated[Path, typer.Option()] = Path("ablation"),
+) -> None:
+    """Train the variants of RECIPE's vision part and compare them on its first corpus."""
+    try:
+        loaded = load_recipe(recipe, [*(overrides or []), f"see.max_steps={steps}"])
+        if loaded.threads is not None:
+            torch.set_num_threads(loaded.threads)
+        crops = [load_crops(c.path, "train", c.limit) for c in loaded.corpora]
+        held_out = load_crops(loaded.corpora[0].path, "test")
+    except FaceLLMError as error:
+        typer.echo(f"ablate: {error}", err=True)
+        raise typer.Exit(2) from None
+    readings = {
+        name: read_units(train_variant(loaded, crops, name, out / name.replace(" ", "-")), held_out)
+        for name in VARIANTS
+    }
+    result = compare(readings, held_out)
+    (out / "ablation.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for key, value in result.items():
+        print(f"{key}: F1 {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]")
+
+
+if __name__ == "__main__":
+    typer.run(main)
