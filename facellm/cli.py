@@ -70,9 +70,10 @@ def describe(
         _check_writable(out)
     picture = load_image(photo)
     reader = _reader(model, finder, finder_model, server, api_key)
-    report = reader.describe(photo if server else picture)
+    source = photo if server else picture  # a server gets the file, not its pixels
+    report = reader.describe(source)
     if out is not None:
-        _save(reader.annotate(picture, report), out)
+        _save(reader.annotate(source, report), out)
     if json:
         print(report.model_dump_json(indent=2))
     else:

@@ -44,13 +44,13 @@ def demonstrate(photo: str | None) -> None:
         print(f"starting the server on port {server.port} …", flush=True)
         from serve.client import ServerReader, data_url
 
-        url = data_url(photo if photo else picture)
+        url = data_url(photo or picture)
         client = _client(server.url)
         server.wait()
         print(f"ready after {time.monotonic() - begun:.0f} s\n")
         _chat(client, server.model, url)
         report = _report(client, server, url)
-        ServerReader(server.url).annotate(picture, report).save(OUT / "annotated.png")
+        ServerReader(server.url).annotate(photo or picture, report).save(OUT / "annotated.png")
     print(f"\nannotated picture: {OUT / 'annotated.png'}, whole report: {OUT / 'report.json'}")
     print(f"done in {time.monotonic() - begun:.0f} s")
 

@@ -92,10 +92,11 @@ class Describer:
         probabilities = self.emotions.probabilities(looks)
         label = max(probabilities, key=lambda word: probabilities[word])
         problems: list[str] = []
+        x0, y0, x1, y1 = face.box  # a hundredth of a pixel is finer than any finder
         reading = FaceReading(
             index=index,
-            box=face.box,
-            points=face.points or [],
+            box=(round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)),
+            points=[(round(x, 2), round(y, 2)) for x, y in face.points or []],
             confidence=face.confidence,
             expression=Expression(label=label, probabilities=probabilities),
             action_units=_units(units, problems),

@@ -35,5 +35,5 @@ class EvidenceMap(Record):
         cited = [region for line in evidence for region in region_members(line.region)]
         names = [region for region in cited if region in self.regions] or list(self.regions)
         total = np.sum([self.regions[name] for name in names], axis=0)
-        top = total.max()
-        return total / top if top > 0 else total
+        scaled: NDArray[np.float64] = total / (total.max() or 1.0)
+        return scaled

@@ -56,9 +56,8 @@ class ServerReader:
         """See `FaceReader.annotate`; the maps come from the server, the drawing is done here."""
         from facellm.draw import annotate
 
-        picture = load_image(image)
-        report = self.describe(picture) if report is None else report
-        return annotate(picture, report, self.evidence_maps(picture, report))
+        report = self.describe(image) if report is None else report
+        return annotate(load_image(image), report, self.evidence_maps(image, report))
 
     def evidence_maps(self, image: ImageSource, report: FaceReport) -> list[EvidenceMap]:
         """Where the model looked, for the faces of a report."""

@@ -38,6 +38,8 @@ OPTIONS = {
     "--worker-extension-cls": "serve.worker.FaceWorker",
     "--uvicorn-log-level": "warning",
 }
+ALWAYS = ("--middleware", "serve.limits.BodyLimit")
+"""Repeatable, so that options of the user add to it."""
 FLAGS = ("--skip-mm-profiling", "--disable-uvicorn-access-log")
 OPTIONS_ON_CPU = {"--dtype": "float32"}
 FLAGS_ON_CPU = ("--enforce-eager",)
@@ -87,7 +89,7 @@ def arguments(
     if on_cpu():
         options, flags = {**options, **OPTIONS_ON_CPU}, (*flags, *FLAGS_ON_CPU)
     named = {argument.partition("=")[0] for argument in extra}
-    line = [str(folder), "--host", host, "--port", str(port)]
+    line = [str(folder), "--host", host, "--port", str(port), *ALWAYS]
     line += [part for name, value in options.items() if name not in named for part in (name, value)]
     line += [flag for flag in flags if flag not in named and f"--no-{flag[2:]}" not in named]
     if api_key:

@@ -18,6 +18,7 @@ WORDS = 320
 CONTEXT = 1.45
 """Side of the close-up over the longer side of the points' bounding box."""
 LINE = 21
+OUTSIDE = (60, 62, 66)
 MOST_UNITS, MOST_EVIDENCE, MOST_TEXT = 10, 8, 4
 
 
@@ -71,12 +72,7 @@ def close_up(
     reach = max(8.0, float((high - low).max()) * CONTEXT)
     origin = (low + high) / 2 - reach / 2 - (0, 0.06 * reach)
     scale = side / reach
-    area = (*origin, *(origin + reach))
-    crop = image.transform(
-        (side, side), Image.Transform.EXTENT, area, Image.Resampling.BICUBIC, fillcolor=(60, 62, 66)
-    ) if scale >= 1 else image.crop([round(v) for v in area]).resize(
-        (side, side), Image.Resampling.LANCZOS
-    )  # fmt: skip
+    crop = _cut(image, (*origin, *(origin + reach)), side)
     if seen is not None:
         placed = (np.reshape(seen.box, (2, 2)) - origin) * scale
         crop = heat(crop, tuple(placed.ravel()), seen.seen(face.evidence))
@@ -87,6 +83,17 @@ def close_up(
         layer.points(points, (255, 255, 255), 1.0)
         crop = layer.onto(crop)
     return crop
+
+
+def _cut(image: Image.Image, area: tuple[float, ...], side: int) -> Image.Image:
+    """A square of the picture at another size; grey where it reaches outside."""
+    if side >= area[2] - area[0]:
+        size, kind = (side, side), Image.Transform.EXTENT
+        return image.transform(size, kind, area, Image.Resampling.BICUBIC, fillcolor=OUTSIDE)
+    x0, y0, x1, y1 = (round(v) for v in area)
+    square = Image.new("RGB", (x1 - x0, y1 - y0), OUTSIDE)
+    square.paste(image, (-x0, -y0))
+    return square.resize((side, side), Image.Resampling.LANCZOS)
 
 
 def _heading(pen: Pen, face: FaceReading, width: int) -> float:

@@ -6,8 +6,9 @@ r"""Train the built-in finder from labelled faces; minutes on a laptop.
         --detector OUT/detector.safetensors
 
 `--corpus` folders hold a `samples.jsonl` with 68 points a face, `--negatives` pictures without any
-face. Only persons of the train split are used. Training is bounded by time: the learning rate
-follows the share of `--minutes` that has passed. `OUT` is a folder that `--finder-model` takes.
+face. Only persons of the train split are used. Training is bounded by processor time, whatever else
+the machine does: the learning rate follows the share of `--minutes` that is used up. `OUT` is a
+folder that `load_finder("builtin", OUT)` takes.
 """
 
 import argparse
@@ -65,7 +66,7 @@ def landmark_step(
 def train(
     model: nn.Module, step: Step, minutes: float, rate: float, seed: int, path: Path
 ) -> nn.Module:
-    """Train for a time; stores, now and then, and returns the running average of the weights."""
+    """Train; returns, and stores now and then, the model with its averaged weights."""
     rng = np.random.default_rng(seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-3)
     averaged = torch.optim.swa_utils.AveragedModel(
@@ -73,8 +74,8 @@ def train(
         use_buffers=True,
     )  # fmt: skip
     model.train()
-    begun, count, mean, shown = time.monotonic(), 0, 0.0, 0.0
-    while (done := (time.monotonic() - begun) / (60 * minutes)) < 1:
+    begun, count, mean, shown = time.process_time(), 0, 0.0, 0.0
+    while (done := (time.process_time() - begun) / (60 * minutes)) < 1:
         warm = min(1.0, (count + 1) / 50)
         optimiser.param_groups[0]["lr"] = (
             rate * warm * max(0.01, 0.5 * (1 + math.cos(math.pi * done)))
@@ -103,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="weights to continue from")
     parser.add_argument("--detector", type=Path, help="landmarks: learn to refuse its mistakes")
-    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--minutes", type=float, default=12.0, help="of processor time")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(arguments)

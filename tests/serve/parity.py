@@ -1,6 +1,8 @@
 """Run by the parity test in its own process: the same prompts through transformers and vLLM.
 
-python parity.py CHECKPOINT OUT.json
+python parity.py CHECKPOINT OUT.json [ADAPTER]
+
+With a folder for an adapter, one with random weights is written there and compared instead.
 """
 
 import json
@@ -49,14 +51,14 @@ def landmarks(image: Image.Image, faces: int, seed: int) -> np.ndarray:
 class Sides:
     """The two ways to run a checkpoint."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, **options: Any) -> None:
         from transformers import AutoModelForImageTextToText, AutoProcessor
         from vllm import LLM, SamplingParams
 
         limits = {"image": 2}
         self.llm = LLM(
             folder, dtype="float32", enforce_eager=True, skip_mm_profiling=True,
-            limit_mm_per_prompt=limits, disable_log_stats=True, max_num_seqs=16,
+            limit_mm_per_prompt=limits, disable_log_stats=True, max_num_seqs=16, **options,
         )  # fmt: skip
         self.params = SamplingParams(temperature=0, max_tokens=TOKENS)
         self.processor = AutoProcessor.from_pretrained(folder)
@@ -73,8 +75,8 @@ class Sides:
         tokens = self.model.generate(**inputs, do_sample=False, max_new_tokens=TOKENS)
         return tokens[0, inputs["input_ids"].shape[1] :].tolist()
 
-    def vllm(self, requests: list[dict[str, Any]]) -> list[list[int]]:
-        outputs = self.llm.generate(requests, self.params, use_tqdm=False)
+    def vllm(self, requests: list[dict[str, Any]], adapter: Any = None) -> list[list[int]]:
+        outputs = self.llm.generate(requests, self.params, use_tqdm=False, lora_request=adapter)
         return [list(output.outputs[0].token_ids) for output in outputs]
 
 
@@ -156,7 +158,36 @@ def refused(sides: Sides) -> list[str]:
     return messages
 
 
-def main(folder: str, out: str) -> None:
+def with_adapter(folder: str, adapter: str) -> list[dict[str, Any]]:
+    """A LoRA adapter on the language model, and the bare model on the same server."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from vllm.lora.request import LoRARequest
+
+    sides = Sides(folder, enable_lora=True, max_lora_rank=8)
+    torch.manual_seed(0)
+    modules = ["q_proj", "v_proj", "gate_proj", "down_proj"]
+    config = LoraConfig(r=8, target_modules=modules, init_lora_weights=False)
+    adapted = get_peft_model(sides.model, config).eval()
+    adapted.save_pretrained(adapter)
+    image, named = pictures()[0], LoRARequest("random", 1, adapter)
+    cases = []
+    for faces in (0, 1, 3):
+        points, prompt = landmarks(image, faces, faces), sides.prompt(QUESTIONS[0])
+        request = {"prompt": prompt, "multi_modal_data": {"image": [item(image, points)]}}
+        expected = sides.transformers(prompt, [image], [points])
+        with adapted.disable_adapter():
+            bare = sides.transformers(prompt, [image], [points])
+        [got], [other] = sides.vllm([request], named), sides.vllm([request])
+        cases.append({"kind": "adapter", "vllm": got, "transformers": expected})
+        cases.append({"kind": "bare", "vllm": other, "transformers": bare})
+    return cases
+
+
+def main(folder: str, out: str, adapter: str | None = None) -> None:
+    if adapter is not None:
+        Path(out).write_text(json.dumps({"cases": with_adapter(folder, adapter)}))
+        return
     sides = Sides(folder)
     result = {
         "refused": refused(sides),

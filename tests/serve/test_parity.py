@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SCRIPT = Path(__file__).with_name("parity.py")
 
 
-def both_sides(checkpoint: Path, out: Path) -> dict[str, Any]:
-    line = [sys.executable, str(SCRIPT), str(checkpoint), str(out)]
+def both_sides(checkpoint: Path, out: Path, *more: str) -> dict[str, Any]:
+    line = [sys.executable, str(SCRIPT), str(checkpoint), str(out), *more]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(out.read_text())
@@ -58,3 +58,15 @@ def test_bad_landmarks_are_refused_in_one_short_line(debug_run: dict[str, Any]) 
 @pytest.mark.skipif(not (SHIPPED / "config.json").is_file(), reason="no shipped weights")
 def test_shipped_model_writes_the_same_tokens(tmp_path: Path) -> None:
     assert_same(both_sides(SHIPPED, tmp_path / "out.json"))
+
+
+def test_adapter_on_the_language_model(lively_checkpoint: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    run = both_sides(lively_checkpoint, tmp_path / "out.json", str(tmp_path / "adapter"))
+    for case in run["cases"]:
+        assert case["vllm"] == case["transformers"], case["kind"]
+    with_it, without = [
+        [case["vllm"] for case in run["cases"] if case["kind"] == kind]
+        for kind in ("adapter", "bare")
+    ]
+    assert all(a != b for a, b in zip(with_it, without, strict=True))

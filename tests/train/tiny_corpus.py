@@ -60,7 +60,8 @@ model:
   vocab_size: 400
   tokenizer_texts: 200
   text: {{model_type: qwen3, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2,
-         num_key_value_heads: 1, head_dim: 16, intermediate_size: 32, max_position_embeddings: 2048}}
+         num_key_value_heads: 1, head_dim: 16, intermediate_size: 32,
+         max_position_embeddings: 2048}}
 see: {{max_steps: 4, per_device_train_batch_size: 4, logging_steps: 1, save_steps: 2}}
 speak: {{max_steps: 4, per_device_train_batch_size: 4, logging_steps: 1, save_steps: 2}}
 evaluate: 0
