@@ -66,7 +66,8 @@ class Describer:
             finder: name of the finder, for the record.
             model: name of the model, for the record.
 
-        An answer outside the grammar leaves its part of the report empty and a line in `warnings`.
+        An answer outside the grammar leaves a line in `warnings` and its part of the report empty;
+        action units are then taken from the evidence, if that could be read.
         """
         warnings: list[str] = []
         remaining = iter(completions)
@@ -92,6 +93,7 @@ class Describer:
         probabilities = self.emotions.probabilities(looks)
         label = max(probabilities, key=lambda word: probabilities[word])
         problems: list[str] = []
+        evidence = _evidence(reasoning, label, problems)
         x0, y0, x1, y1 = face.box  # a hundredth of a pixel is finer than any finder
         reading = FaceReading(
             index=index,
@@ -99,20 +101,24 @@ class Describer:
             points=[(round(x, 2), round(y, 2)) for x, y in face.points or []],
             confidence=face.confidence,
             expression=Expression(label=label, probabilities=probabilities),
-            action_units=_units(units, problems),
-            evidence=_evidence(reasoning, label, problems),
+            action_units=_units(units, evidence, problems),
+            evidence=evidence,
             text=_text(caption, problems),
         )
         warnings += [f"face {index}: {problem}" for problem in problems]
         return reading
 
 
-def _units(answer: Completion, problems: list[str]) -> dict[str, float]:
+def _units(
+    answer: Completion, evidence: Sequence[Evidence], problems: list[str]
+) -> dict[str, float]:
     parsed = TASKS["action_units"].parse(answer.text)
-    if isinstance(parsed, ParseFailure | Unanswerable):
-        problems.append(f"the action units could not be read: {_reason(answer, parsed)}")
-        return {}
-    return {f"AU{number}": value for number, value in sorted(parsed.units.items()) if value > 0}
+    if not isinstance(parsed, ParseFailure | Unanswerable):
+        return {f"AU{n}": value for n, value in sorted(parsed.units.items()) if value > 0}
+    problem = f"the action units could not be read: {_reason(answer, parsed)}"
+    units = {e.action_unit: e.intensity for e in evidence if e.action_unit and e.intensity}
+    problems.append(f"{problem}; those of the evidence stand in for them" if units else problem)
+    return units
 
 
 def _evidence(answer: Completion, label: str, problems: list[str]) -> list[Evidence]:

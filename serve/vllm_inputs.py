@@ -102,10 +102,10 @@ def as_landmarks(value: Any) -> NDArray[np.float32]:
         raise FaceLLMError("landmarks are not numbers; expected (faces, 68, 2) pixels") from None
     if points.size == 0:
         return np.zeros((0, N_POINTS, 2), np.float32)
-    if points.ndim != 3 or points.shape[1:] != (N_POINTS, 2) or not np.isfinite(points).all():
-        raise FaceLLMError(
-            f"landmarks have shape {points.shape}; expected (faces, 68, 2) finite pixels"
-        )
+    if points.ndim != 3 or points.shape[1:] != (N_POINTS, 2):
+        raise FaceLLMError(f"landmarks have shape {points.shape}; expected (faces, 68, 2) pixels")
+    if not np.isfinite(points).all():
+        raise FaceLLMError("landmarks hold NaN or infinite values; expected finite pixels")
     return points
 
 

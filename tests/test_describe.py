@@ -104,6 +104,12 @@ def test_garbled_answers_are_named_and_leave_the_rest(garbled: str) -> None:
     assert all(line.startswith("face 1: ") and "\n" not in line for line in got.warnings)
 
 
+def test_units_of_the_evidence_stand_in_for_unreadable_ones() -> None:
+    got = report(answers(units='<answer>{"AU1": 1, "AU1": 2}</answer>'))
+    assert got.faces[0].action_units == {"AU1": 3.0, "AU12": 2.0}
+    assert "given twice" in got.warnings[0] and "stand in" in got.warnings[0]
+
+
 def test_disagreement_of_the_two_readings_is_named() -> None:
     got = report(answers(likely="sadness"))
     assert got.faces[0].expression.label == "sadness"

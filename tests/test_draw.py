@@ -9,6 +9,7 @@ from facellm.core.regions import REGIONS
 from facellm.core.report import Evidence, Expression, FaceReading, FaceReport
 from facellm.draw import annotate
 from facellm.draw.overlay import Overlay, heat
+from facellm.draw.sheet import Sheet
 from facellm.draw.style import face_colour, width_of, wrap
 from facellm.evidence_map import EvidenceMap
 from facellm.faces.mean_shape import MEAN_SHAPE
@@ -68,6 +69,18 @@ def test_many_units_and_no_map_and_no_points_still_draw() -> None:
     bare = full.model_copy(update={"points": [], "action_units": {}, "evidence": [], "text": ""})
     for face in (full, bare):
         annotate(Image.new("RGB", (100, 100)), report((100, 100), [face]))
+
+
+def test_warnings_about_a_face_make_its_card_longer() -> None:
+    plain = report((100, 100), [reading(1, 10.0, 10.0, 60.0)])
+    noted = plain.model_copy(update={"warnings": ["face 1: no evidence", "face 2: not here"]})
+    heights = [full_card_of(one) for one in (plain, noted)]
+    assert heights[1] > heights[0]
+
+
+def full_card_of(one: FaceReport) -> int:
+    sheet = Sheet(Image.new("RGB", (100, 100)), one, {})
+    return sheet.cards(560)[0].height
 
 
 def test_the_picture_given_is_not_changed() -> None:

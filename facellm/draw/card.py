@@ -1,5 +1,7 @@
 """One face: a close-up with regions and evidence map, and what was read in words and bars."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
@@ -23,9 +25,13 @@ MOST_UNITS, MOST_EVIDENCE, MOST_TEXT = 10, 8, 4
 
 
 def full_card(
-    image: Image.Image, face: FaceReading, seen: EvidenceMap | None, width: int
+    image: Image.Image,
+    face: FaceReading,
+    seen: EvidenceMap | None,
+    width: int,
+    notes: Sequence[str] = (),
 ) -> Image.Image:
-    """Everything about one face, as high as it needs to be."""
+    """Everything about one face, as high as it needs to be; `notes` are warnings about it."""
     card = Image.new("RGB", (width, 2000), CARD)
     pen = Pen(card)
     top = _heading(pen, face, width)
@@ -36,9 +42,9 @@ def full_card(
     y = top + side + PAD
     y = _units(pen, face, (PAD, y, width - PAD), MOST_UNITS)
     y = _evidence(pen, face, (PAD, y, width - PAD))
-    if face.text:
-        lines = wrap(f"“{face.text}”", 14, width - 2 * PAD, MOST_TEXT)
-        for line in lines:
+    said = [(f"“{face.text}”", MOST_TEXT)] if face.text else []
+    for text, most in [*said, *((f"Note: {note}", 2) for note in notes)]:
+        for line in wrap(text, 14, width - 2 * PAD, most):
             pen.text((PAD, y), line, 14, GREY)
             y += LINE - 2
         y += 6

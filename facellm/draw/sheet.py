@@ -29,7 +29,7 @@ def annotate(
         report: any number of faces.
         maps: evidence maps of some or all faces; without, the close-ups show no heat.
     """
-    sheet = _Sheet(image, report, {one.face: one for one in maps})
+    sheet = Sheet(image, report, {one.face: one for one in maps})
     count = len(report.faces)
     if count > MOST_FULL:
         return sheet.finish(sheet.under(COLUMNS))
@@ -39,7 +39,7 @@ def annotate(
     return sheet.finish(max(layouts, key=sheet.used))
 
 
-class _Sheet:
+class Sheet:
     """One picture and its report, laid out in one way or another."""
 
     def __init__(
@@ -54,16 +54,23 @@ class _Sheet:
         """Share of the sheet that is not empty paper."""
         return 1 - sheet.convert("L").histogram()[249] / (sheet.width * sheet.height)
 
-    def _cards(self, width: int) -> list[Image.Image]:
-        draw = full_card if len(self.report.faces) <= MOST_FULL else small_card
+    def cards(self, width: int) -> list[Image.Image]:
+        """One card a face, `width` pixels wide; small ones where there are many faces."""
         faces = self.report.faces[: self.carded]
-        return [draw(self.image, face, self.maps.get(face.index), width) for face in faces]
+        known = [(self.image, face, self.maps.get(face.index), width) for face in faces]
+        if len(self.report.faces) > MOST_FULL:
+            return [small_card(*one) for one in known]
+        return [full_card(*one, self._notes(one[1].index)) for one in known]
+
+    def _notes(self, index: int) -> list[str]:
+        start = f"face {index}: "
+        return [w.removeprefix(start) for w in self.report.warnings if w.startswith(start)]
 
     def beside(self, width: int) -> Image.Image:
         """The cards in a column right of the picture."""
         room = (WIDTH - width - 3 * GAP, HEIGHT - 2 * GAP)
         shown = marked(self.image, self.report.faces, room)
-        cards = self._cards(width)
+        cards = self.cards(width)
         column = sum(card.height + GAP for card in cards) - GAP if cards else 120
         # Talkative faces can fill more than the height: all cards shrink alike.
         shrink = min(1.0, room[1] / column)
@@ -83,7 +90,7 @@ class _Sheet:
 
     def under(self, columns: int) -> Image.Image:
         """The cards in rows under the picture."""
-        cards = self._cards((WIDTH - (columns + 1) * GAP) // columns)
+        cards = self.cards((WIDTH - (columns + 1) * GAP) // columns)
         rows = [cards[start : start + columns] for start in range(0, len(cards), columns)]
         heights = [max(card.height for card in row) for row in rows]
         room = HEIGHT - 2 * GAP - sum(heights) - GAP * len(rows)

@@ -39,10 +39,15 @@ def on_one_thread(
 
 def _start() -> ThreadPoolExecutor:
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(WORKERS, "finder", torch.set_num_threads, (1,))
+    pool = ThreadPoolExecutor(WORKERS, "finder", _limit)
     together = threading.Barrier(WORKERS)  # each waits for the rest, so that all of them exist
     for waiting in [pool.submit(together.wait) for _ in range(WORKERS)]:
         waiting.result()
     # Setting a thread's number also sets the default of threads to come: put that back.
     torch.set_num_threads(before)
     return pool
+
+
+def _limit() -> None:
+    torch.get_num_threads()  # a thread's first call adopts the default, so that must be over
+    torch.set_num_threads(1)

@@ -1,16 +1,22 @@
 """The shipped finder on a real photograph, on composites of it, and on pictures without faces."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from facellm.core.errors import FaceLLMError
 from facellm.core.regions import face_scale
 from facellm.faces import Finder, load_finder, load_image
 from facellm.faces.builtin import WEIGHTS
+from facellm.faces.networks import Detector
+from facellm.faces.onethread import on_one_thread
+from facellm.faces.store import fused, load_half
 
 from .composites import as_array, centre_x, head_of_width, with_heads
 
@@ -128,3 +134,27 @@ def test_counted_photographs(finder: Finder, photos: Path) -> None:
         if count and len(faces := finder.find(load_image(photos / name))) != int(count)
     }
     assert not wrong
+
+
+def test_the_callers_threads_are_left_alone(finder: Finder, astronaut: Image.Image) -> None:
+    before = torch.get_num_threads()
+    finder.find(astronaut)
+    assert torch.get_num_threads() == before
+    assert on_one_thread(torch.get_num_threads) == 1
+    with ThreadPoolExecutor(1) as pool:  # threads to come keep the default as well
+        assert pool.submit(torch.get_num_threads).result() == before
+
+
+def test_finders_can_be_copied_and_pickled(finder: Finder, astronaut: Image.Image) -> None:
+    """Processors are deep-copied, and data workers pickle what they need."""
+    for twin in (copy.deepcopy(finder), pickle.loads(pickle.dumps(finder))):
+        assert twin.find(astronaut) == finder.find(astronaut)
+
+
+def test_folding_the_normalisation_changes_no_number() -> None:
+    plain = load_half(Detector(), WEIGHTS / "detector.safetensors").eval()
+    folded = fused(load_half(Detector(), WEIGHTS / "detector.safetensors"))
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    picture = torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(plain(picture), folded(picture), atol=1e-4)

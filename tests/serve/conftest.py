@@ -31,5 +31,5 @@ def server(
 ) -> Iterator[ServerProcess]:
     log = tmp_path_factory.mktemp("server") / "log.txt"
     with ServerProcess(log, lively_checkpoint) as running:
-        running.wait()
+        running.wait(500)  # seconds; the machine may be busy with other tests
         yield running
