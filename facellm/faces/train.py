@@ -82,7 +82,7 @@ def train(
         )
         loss = step(model, rng)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimiser.step()
         averaged.update_parameters(model)

@@ -101,7 +101,11 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def main(run: Path, out: Annotated[Path, typer.Option()]) -> None:
+def main(
+    run: Path,
+    out: Annotated[Path, typer.Option()],
+    note: Annotated[str, typer.Option(help="Anything this run's numbers hide.")] = "",
+) -> None:
     """Copy the weights of RUN to OUT and write their card."""
     from safetensors import safe_open
 
@@ -121,7 +125,9 @@ def main(run: Path, out: Annotated[Path, typer.Option()]) -> None:
         megabytes=weights.stat().st_size / 1e6,
         faces=max(corpus["faces"] for corpus in report.values()),
     )
-    (out / "README.md").write_text(head + table(report) + TAIL, encoding="utf-8")
+    (out / "README.md").write_text(
+        head + table(report) + TAIL + (f"\n## Note\n{note}\n" if note else ""), encoding="utf-8"
+    )
     print(f"{out}: {count / 1e6:.1f} M parameters")
 
 
