@@ -48,6 +48,7 @@ def rows(model: Path | None, head: str, repeats: int) -> Iterator[Row]:
     """The measurements, one after the other: none may share the machine with another."""
     yield Row("import facellm", [_import_seconds() for _ in range(repeats)], "s")
     yield _rig(head, repeats)
+    yield from _regions(model, repeats)
     yield from _in_process(model, repeats)
     yield from _served(model, repeats)
 
@@ -92,6 +93,35 @@ def _photo() -> Any:
     from facellm.faces import load_image
 
     return load_image(data.astronaut())
+
+
+def _regions(model: Path | None, repeats: int) -> Iterator[Row]:
+    """The tower alone against tower and region encoder, taken in turn on the same views."""
+    import torch
+
+    from facellm.checkpoint import checkpoint_folder
+    from facellm.engine import TransformersEngine
+    from facellm.model.vision import ABSENT
+
+    vision = TransformersEngine(checkpoint_folder(model)).model.model.vision
+    config, views = vision.config, 16
+    pixels = torch.randn(views, 3, config.image_size, config.image_size)
+    landmarks = torch.full((views, config.max_faces, 68, 2), ABSENT, dtype=torch.int32)
+    landmarks[:, 0] = torch.randint(2000, 8000, (views, 68, 2), dtype=torch.int32)
+    with torch.inference_mode():
+        pairs = [
+            (
+                _rates(lambda: vision.vision_tower(pixels), views, 1)[0],
+                _rates(lambda: vision.see(pixels, landmarks), views, 1)[0],
+            )
+            for _ in range(4 * repeats)
+        ]
+    yield Row("vision tower alone", [plain for plain, _ in pairs], "views/s")
+    yield Row("tower and region encoder", [both for _, both in pairs], "views/s")
+    yield Row("added by the region encoder", [100 * (p / b - 1) for p, b in pairs], "% time")
+    count = sum(p.numel() for p in vision.region_encoder.parameters())
+    whole = sum(p.numel() for p in vision.vision_tower.parameters())
+    yield Row("parameters of the region encoder", [100 * count / whole], "% of tower")
 
 
 def _in_process(model: Path | None, repeats: int) -> Iterator[Row]:
