@@ -13,7 +13,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt overrides.txt
 	test -x $(PY) || python3 -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check uv
 	$(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt \
-		--override overrides.txt -e '.[mediapipe,rig,train,serve-cpu,demo,dev]'
+		--override overrides.txt -e '.[mediapipe,rig,data,cluster,eval,train,serve-cpu,demo,dev]'
 	touch $@
 
 demo: install

@@ -20,8 +20,8 @@ from data_engine.weak import weak_units
 from facellm.core.emotions import emotion
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import FaceLabels, Provenance, Sample, write_samples
+from facellm.core.splits import split_of
 from facellm.faces import load_image
-from facellm.faces.label import split_of
 from facellm.faces.mediapipe import FoundFace, MediapipeFinder
 
 LICENCE = "labels Apache-2.0; photographs: LFW, research use"
@@ -74,7 +74,7 @@ def samples(folder: Path, out: Path, finder: MediapipeFinder) -> Iterator[Sample
             provenance=Provenance(
                 source="lfw_emotion", licence=LICENCE, subject_id=f"lfw-{row['person']}"
             ),
-            split=split_of(row["person"]),
+            split=split_of(row["person"], val=0.1, test=0.15, salt="lfw_emotion"),
         )
 
 

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from facellm.core.errors import FaceLLMError
+from facellm.core.splits import Split
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -32,6 +32,20 @@ class FaceLabels(Record):
     """Pitch, yaw of the eyes in radians, signs as for the pose."""
     age: float | None = None
     """Years."""
+    valence: float | None = Field(default=None, ge=-1, le=1)
+    arousal: float | None = Field(default=None, ge=-1, le=1)
+    expression: str | None = None
+    """The source's own finer class where it has one, such as "happily surprised"."""
+    attributes: dict[str, bool] | None = None
+    """What is visible, such as "eyeglasses"; a name that is not a key is unlabelled."""
+    quality: float | None = Field(default=None, ge=0, le=1)
+    """Of the picture of the face, 1 is best."""
+    authentic: bool | None = None
+    """Whether the face is as the camera saw it; False: generated or manipulated."""
+    manipulation: str | None = None
+    """How, where it is not authentic."""
+    groups: dict[str, str] | None = None
+    """Group labels as the source states them; for audits, never a training target."""
     weak: frozenset[str] = frozenset()
     """Names of the fields above that a tool estimated instead of a person or the renderer."""
 
@@ -69,7 +83,30 @@ class Sample(Record):
     """Path relative to the folder of the sample file."""
     faces: list[Face]
     provenance: Provenance
-    split: Literal["train", "val", "test"] = "train"
+    split: Split = "train"
+
+
+class Frame(Record):
+    """One moment of a clip."""
+
+    time: float = Field(ge=0)
+    """Seconds from the clip's start."""
+    faces: list[Face]
+
+
+class Clip(Record):
+    """One video with what is known of it as a whole and of some of its frames."""
+
+    id: str
+    """Content hash of the stored file."""
+    video: str
+    """Path relative to the folder of the file that holds this record."""
+    labels: FaceLabels = Field(default_factory=FaceLabels)
+    """Of the clip's main face over the whole clip."""
+    frames: list[Frame] = []
+    """In order of time; empty where nothing has looked at the frames yet."""
+    provenance: Provenance
+    split: Split = "train"
 
 
 def write_samples(path: Path, samples: Iterable[Sample]) -> int:
