@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from facellm.core.sample import Provenance, Record
+from facellm.core.sample import FaceLabels, Provenance, Record
 from facellm.core.splits import Split
 
 
@@ -49,14 +49,17 @@ class Row(Record):
     id: str
     """Hash of the sample, the task and the variant: equal inputs give the equal id."""
     sample_ids: list[str]
-    images: list[str] = []
+    images: list[str] = Field(default_factory=list)
     """Paths relative to the folder of the corpus, one for each image part, in order."""
-    videos: list[str] = []
+    videos: list[str] = Field(default_factory=list)
     messages: list[Message]
     task: str
     """Task of `facellm.tasks`, or the kind of conversation where no task scores it."""
     truth: dict[str, Any] | None = None
     """The gold answer as JSON; None where nothing can be scored."""
+    facts: list[FaceLabels] = Field(default_factory=list)
+    """What is known of each face the pictures show, picture by picture from the left: what the
+    text is verified against. Never part of a question."""
     weak: bool = False
     """Whether the answer rests on labels that a tool estimated."""
     provenance: Provenance

@@ -103,7 +103,7 @@ class Clip(Record):
     """Path relative to the folder of the file that holds this record."""
     labels: FaceLabels = Field(default_factory=FaceLabels)
     """Of the clip's main face over the whole clip."""
-    frames: list[Frame] = []
+    frames: list[Frame] = Field(default_factory=list)
     """In order of time; empty where nothing has looked at the frames yet."""
     provenance: Provenance
     split: Split = "train"

@@ -1,0 +1,1 @@
+"""Executors: where shards are worked on, local processes or a Ray cluster."""

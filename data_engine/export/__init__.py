@@ -1,0 +1,1 @@
+"""Export: parquet, ShareGPT and the dataset card."""
