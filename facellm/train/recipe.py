@@ -1,23 +1,12 @@
-"""The recipe of a training run: typed, from YAML, with `dotted.key=value` overrides."""
+"""The recipe of a training run: what it may hold."""
 
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from facellm.core.errors import FaceLLMError, given
-
-VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-
-
-class Part(BaseModel):
-    """Base of the recipe's parts: unknown keys are errors, help stands under each field."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from facellm.core.recipe import Part, load
 
 
 class Corpus(Part):
@@ -38,7 +27,7 @@ class Model(Part):
     """open_clip `vision_cfg`."""
     layer: int = -1
     """Block or stage of the tower whose output is used."""
-    vision: dict[str, Any] = {}
+    vision: dict[str, Any] = Field(default_factory=dict)
     """Options of the face-region encoder, see `FaceVisionConfig`."""
     text: dict[str, Any]
     """Configuration of a causal language model of transformers, with its `model_type`."""
@@ -78,47 +67,5 @@ class Recipe(Part):
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe, fill `${VAR}` and `${VAR:-default}` from the environment, apply overrides.
-
-    Args:
-        path: a YAML file.
-        overrides: `dotted.key=value`; values are YAML, list items are named by their index.
-
-    Raises:
-        FaceLLMError: an unreadable file, an unknown key, a value of the wrong type.
-    """
-    if not path.is_file():
-        raise FaceLLMError(f"no recipe {given(path)}; expected a YAML file")
-    try:
-        data = yaml.safe_load(VARIABLE.sub(_variable, path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise FaceLLMError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
-    for override in overrides:
-        key, sign, value = override.partition("=")
-        if not sign:
-            raise FaceLLMError(f"override {given(override)} has no '='; expected dotted.key=value")
-        _set(data, key.split("."), yaml.safe_load(value), override)
-    try:
-        return Recipe.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FaceLLMError(f"recipe {path}: {where}: {first['msg']}") from None
-
-
-def _variable(match: re.Match[str]) -> str:
-    name, default = match.groups()
-    value = os.environ.get(name, default)
-    if value is None:
-        raise FaceLLMError(f"the recipe needs the environment variable {name}, which is not set")
-    return value
-
-
-def _set(data: Any, keys: list[str], value: Any, override: str) -> None:
-    try:
-        for key in keys[:-1]:
-            data = data[int(key)] if isinstance(data, list) else data.setdefault(key, {})
-        last = keys[-1]
-        data[int(last) if isinstance(data, list) else last] = value
-    except (ValueError, IndexError, TypeError, AttributeError):
-        raise FaceLLMError(f"override {given(override)} names no place in the recipe") from None
+    """Read a training recipe; arguments and errors are those of `facellm.core.recipe.load`."""
+    return load(Recipe, path, overrides)

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from facellm.core.errors import FaceLLMError
+from facellm.core.recipe import dump
 from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor, build, vision_config
 from facellm.model.build import train_tokenizer
 from facellm.train.crops import Crops, load_crops
@@ -33,7 +34,7 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
         FaceLLMError: a mistake in the recipe or corpora, or another recipe than the run began with.
     """
     recipe = load_recipe(recipe_path, overrides)
-    resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    resolved = dump(recipe)
     if dry_run:
         print(resolved, end="")
         return None

@@ -1,0 +1,98 @@
+"""Recipes: YAML to a typed model, with `${VAR:-default}` and `dotted.key=value` overrides.
+
+What a recipe holds is declared by whoever runs it (`facellm.train.recipe`, `data_engine.recipe`);
+how it is read, overridden and complained about is the same for all and stands here.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from facellm.core.errors import FaceLLMError, given
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class Part(BaseModel):
+    """Base of a recipe and its parts: unknown keys are errors, help stands under each field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+AnyPart = TypeVar("AnyPart", bound=BaseModel)
+
+
+def load(kind: type[AnyPart], path: Path, overrides: Sequence[str] = ()) -> AnyPart:
+    """Read a recipe of this kind, fill in the environment, apply overrides, check it.
+
+    Args:
+        kind: what the recipe must hold.
+        path: a YAML file; `${VAR}` and `${VAR:-default}` in it come from the environment.
+        overrides: `dotted.key=value`; values are YAML, list items are named by their index.
+
+    Raises:
+        FaceLLMError: an unreadable file, an unknown key, a value of the wrong type, in one line
+            that names the place in the recipe.
+    """
+    return check(kind, read(path, overrides), f"recipe {path}")
+
+
+def read(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a recipe as plain YAML, unchecked; arguments and errors are those of `load`."""
+    if not path.is_file():
+        raise FaceLLMError(f"no recipe {given(path)}; expected a YAML file")
+    try:
+        data = yaml.safe_load(_VARIABLE.sub(_variable, path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FaceLLMError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(data, dict):
+        raise FaceLLMError(f"recipe {path} holds {given(data)}; expected keys and values")
+    for override in overrides:
+        _override(data, override)
+    return data
+
+
+def check(kind: type[AnyPart], data: Any, where: str) -> AnyPart:
+    """Validate plain data as a recipe or part; `where` opens the message of its one-line error."""
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise FaceLLMError(f"{where}: {key}: {first['msg']}") from None
+
+
+def dump(recipe: BaseModel) -> str:
+    """The recipe as YAML with every default filled in: what a run writes beside its results."""
+    text: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _variable(match: re.Match[str]) -> str:
+    name, default = match.groups()
+    value = os.environ.get(name, default)
+    if value is None:
+        raise FaceLLMError(f"the recipe needs the environment variable {name}, which is not set")
+    return value
+
+
+def _override(data: Any, override: str) -> None:
+    key, sign, text = override.partition("=")
+    if not sign:
+        raise FaceLLMError(f"override {given(override)} has no '='; expected dotted.key=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise FaceLLMError(f"override {given(override)}: the value is not YAML") from None
+    *keys, last = key.split(".")
+    try:
+        for name in keys:
+            data = data[int(name)] if isinstance(data, list) else data.setdefault(name, {})
+        data[int(last) if isinstance(data, list) else last] = value
+    except (ValueError, IndexError, TypeError, AttributeError):
+        raise FaceLLMError(f"override {given(override)} names no place in the recipe") from None

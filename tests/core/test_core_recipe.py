@@ -1,0 +1,68 @@
+"""Reading recipes of any kind; the mistakes a user can make in one."""
+
+import pytest
+from pydantic import Field
+
+from facellm.core.errors import FaceLLMError
+from facellm.core.recipe import Part, dump, load
+
+
+class Inner(Part):
+    rate: float = 1.0
+
+
+class Outer(Part):
+    name: str
+    inner: Inner = Inner()
+    items: list[Inner] = Field(default_factory=list)
+
+
+@pytest.fixture
+def path(tmp_path):
+    file = tmp_path / "recipe.yaml"
+    file.write_text("name: ${NAME_OF_RECIPE:-plain}\nitems: [{rate: 2}]\n")
+    return file
+
+
+def test_defaults_environment_and_overrides_in_that_order(path, monkeypatch):
+    assert load(Outer, path).name == "plain"
+    monkeypatch.setenv("NAME_OF_RECIPE", "other")
+    recipe = load(Outer, path, ["items.0.rate=1e-4", "inner.rate=3"])
+    assert (recipe.name, recipe.items[0].rate, recipe.inner.rate) == ("other", 1e-4, 3)
+
+
+def test_what_is_dumped_is_read_back(path, tmp_path):
+    recipe = load(Outer, path, ["name=Zoë"])
+    again = tmp_path / "again.yaml"
+    again.write_text(dump(recipe), encoding="utf-8")
+    assert load(Outer, again) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "message"),
+    [
+        ("", [], "expected keys and values"),
+        ("[1]", [], "expected keys and values"),
+        ("name: [1", [], "is not YAML"),
+        ("name: ${NOT_SET_ANYWHERE}", [], "NOT_SET_ANYWHERE"),
+        ("inner: {}", [], "name: Field required"),
+        ("name: a\nother: 1", [], "other: Extra inputs"),
+        ("name: a", ["name"], "has no '='"),
+        ("items: [{}]", ["items.3.rate=1"], "names no place"),
+        ("name: a", ["name.b=1"], "names no place"),
+        ("name: a", ["inner=[1"], "value is not YAML"),
+    ],
+)
+def test_mistakes_are_one_line(path, text, overrides, message):
+    path.write_text(text)
+    with pytest.raises(FaceLLMError, match=message) as caught:
+        load(Outer, path, overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file_and_no_text(tmp_path):
+    with pytest.raises(FaceLLMError, match="no recipe"):
+        load(Outer, tmp_path / "none.yaml")
+    (tmp_path / "picture.yaml").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(FaceLLMError, match="is not YAML"):
+        load(Outer, tmp_path / "picture.yaml")
