@@ -62,7 +62,7 @@ def read_units(seer: Seer, crops: Crops) -> Tensor:
         drawn = [(0, row) for row in range(start, min(start + BATCH, len(crops)))]
         pixels, points, _ = batch_views([crops], drawn, config.image_size, images, None)
         landmarks = in_slot(points, [0] * len(drawn), config.max_faces)
-        read.append(5 * seer(pixels, landmarks)[0])
+        read.append(5 * seer(pixels, landmarks)[0][0])
     return torch.cat(read)
 
 

@@ -4,6 +4,7 @@ A crop is wider than the view the model sees, so that augmentation can turn and 
 without leaving it.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +42,15 @@ class Crops:
     """(N, 3) pitch, yaw, roll in radians, NaN where unlabelled."""
     samples: list[Sample]
     """One sample a face, holding that face alone, for the tasks to ask about."""
+    odds: np.ndarray
+    """(N,) cumulated chance of being drawn, the last is 1."""
 
     def __len__(self) -> int:
         return len(self.samples)
 
 
-def load_crops(folder: Path, split: str, limit: int | None = None) -> Crops:
-    """Load the faces of one split of a corpus.
+def load_crops(folder: Path, split: str, limit: int | None = None, balance: float = 0.0) -> Crops:
+    """Load the faces of one split of a corpus; `balance` as in the recipe.
 
     Raises:
         FaceLLMError: no such corpus, or no face with points in that split.
@@ -79,7 +82,14 @@ def load_crops(folder: Path, split: str, limit: int | None = None) -> Crops:
         ),
         pose=torch.tensor([la.pose or (float("nan"),) * 3 for la in labels], dtype=torch.float32),
         samples=[sample.model_copy(update={"faces": [face]}) for sample, face in kept],
+        odds=_odds([label.emotion for label in labels], balance),
     )
+
+
+def _odds(emotions: Sequence[str | None], balance: float) -> np.ndarray:
+    count = Counter(emotions)
+    weight = np.array([count[emotion] ** -balance for emotion in emotions])
+    return np.cumsum(weight) / weight.sum()
 
 
 def _wider(view: View) -> View:
@@ -95,7 +105,7 @@ def _units(labels: dict[int, float] | None) -> list[float]:
 def draw(
     crops: Sequence[Crops], weights: Sequence[float], count: int, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Draw (corpus, row) pairs: the corpus by weight, the row uniformly."""
+    """Draw (corpus, row) pairs: the corpus by weight, the row by its odds."""
     share = np.asarray(weights) / sum(weights)
     which = rng.choice(len(crops), size=count, p=share)
-    return [(int(c), int(rng.integers(len(crops[c])))) for c in which]
+    return [(int(c), int(np.searchsorted(crops[c].odds, rng.random(), "right"))) for c in which]

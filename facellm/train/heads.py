@@ -83,4 +83,4 @@ def head_losses(
     return losses
 
 
-LOSS_WEIGHTS = {"units": 4.0, "emotion": 0.5, "pose": 1.0}
+LOSS_WEIGHTS = {"units": 4.0, "emotion": 0.5, "pose": 1.0, "looking": 0.1}

@@ -18,6 +18,8 @@ class Corpus(Part):
     """Share of the draws, relative to the other corpora."""
     limit: int | None = None
     """Use only the first so many training faces."""
+    balance: float = Field(default=0.0, ge=0, le=1)
+    """0 draws faces alike, 1 draws every expression equally often, 0.5 lies between."""
 
 
 class Model(Part):

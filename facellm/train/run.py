@@ -43,7 +43,7 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    crops = [load_crops(corpus.path, "train", corpus.limit) for corpus in recipe.corpora]
+    crops = [load_crops(c.path, "train", c.limit, c.balance) for c in recipe.corpora]
     weights = [corpus.weight for corpus in recipe.corpora]
     print("training faces: " + ", ".join(str(len(c)) for c in crops), flush=True)
     model, processor = assemble(recipe, crops)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from facellm.core.regions import REGIONS
+from facellm.faces.region_masks import region_masks
 from facellm.model.processing import FaceLLMImageProcessor
-from facellm.model.vision import ABSENT, FaceVision
+from facellm.model.vision import ABSENT, POINT_UNIT, FaceVision
 from facellm.train.augment import fixed_point, normalise, views
 from facellm.train.crops import Crops, draw
 from facellm.train.heads import LOSS_WEIGHTS, Heads, head_losses
@@ -70,14 +71,27 @@ class Seer(nn.Module):
             None if config.read_out else nn.Linear(config.hidden_size, config.region_size)
         )
 
-    def forward(self, pixels: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the heads read off views (V, 3, S, S) of one face each, see `Heads`."""
-        patches, regions, _, present = self.vision.see(pixels, landmarks)
+    def forward(
+        self, pixels: Tensor, landmarks: Tensor
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
+        """What the heads read off views (V, 3, S, S) of one face each, see `Heads`.
+
+        The second value is the read-out attention (V, 15, N), None where nothing is read out.
+        """
+        patches, regions, attention, present = self.vision.see(pixels, landmarks)
         if self.stand_in is not None:
             mean = self.stand_in(patches.mean(1, keepdim=True))
-            return self.heads(mean.expand(-1, len(REGIONS), -1), patches)
-        assert regions is not None, "one face a view"
-        return self.heads(regions[present], patches)
+            return self.heads(mean.expand(-1, len(REGIONS), -1), patches), None
+        assert regions is not None and attention is not None, "one face a view"
+        return self.heads(regions[present], patches), attention[present]
+
+
+def looking_loss(attention_VRN: Tensor, points_VP2: Tensor, grid: int) -> Tensor:
+    """−log of the attention inside a region's own patches, the mean over what is in the view."""
+    places = points_VP2.numpy() * POINT_UNIT
+    masks = torch.from_numpy(np.stack([region_masks(face, grid) for face in places])).flatten(2)
+    inside = (attention_VRN * masks).sum(-1)
+    return -inside[masks.any(-1)].clamp_min(1e-4).log().mean()
 
 
 def learn_to_see(
@@ -99,7 +113,11 @@ def learn_to_see(
         # Any slot: whatever a face is called, it is seen the same way.
         slots = rng.integers(config.max_faces, size=len(drawn))
         landmarks = in_slot(points, slots.tolist(), config.max_faces)
-        return head_losses(seer(pixels, landmarks), *gold(crops, drawn, mirrored))
+        outputs, attention = seer(pixels, landmarks)
+        losses = head_losses(outputs, *gold(crops, drawn, mirrored))
+        if attention is not None:
+            losses["looking"] = looking_loss(attention, points, config.grid_size)
+        return losses
 
     seer.train()
     seer.vision.projector.requires_grad_(False)

@@ -11,13 +11,15 @@ from tiny_corpus import recipe_text, write_corpus
 
 from facellm.core.errors import FaceLLMError
 from facellm.faces import load_image
+from facellm.faces.region_masks import region_masks
 from facellm.model.vision import POINT_UNIT
 from facellm.train import run
 from facellm.train.augment import MIRROR, fixed_point, normalise, views
-from facellm.train.crops import UNITS, load_crops
+from facellm.train.crops import UNITS, draw, load_crops
 from facellm.train.heads import head_losses, unit_regions
 from facellm.train.recipe import load_recipe
 from facellm.train.run import assemble
+from facellm.train.see import looking_loss
 from facellm.train.speak import compose, compose_empty, encode
 
 
@@ -43,6 +45,25 @@ def test_splits_are_kept_apart(corpus, crops):
     subjects = {s.provenance.subject_id for s in crops.samples}
     assert not subjects & {s.provenance.subject_id for s in held.samples}
     assert len(crops) == 9 and len(held) == 3
+
+
+def test_balanced_draws_show_every_expression_alike(corpus):
+    rng = np.random.default_rng(0)
+    crops = load_crops(corpus, "train", balance=1.0)
+    rows = [row for _, row in draw([crops], [1.0], 2000, rng)]
+    drawn = [crops.samples[row].faces[0].labels.emotion for row in rows]
+    stored = [sample.faces[0].labels.emotion for sample in crops.samples]
+    assert stored.count("happiness") != stored.count("neutral")
+    assert abs(drawn.count("happiness") - 1000) < 100
+
+
+def test_looking_into_the_regions_costs_nothing_and_elsewhere_much(crops):
+    points = fixed_point(crops.points[:2])
+    masks = torch.from_numpy(np.stack([region_masks(p.numpy() * POINT_UNIT, 14) for p in points]))
+    inside = masks.flatten(2) / masks.flatten(2).sum(-1, keepdim=True).clamp_min(1)
+    outside = ~masks.flatten(2) / (~masks.flatten(2)).sum(-1, keepdim=True)
+    assert looking_loss(inside, points, 14).abs() < 1e-5
+    assert looking_loss(outside, points, 14) > 5
 
 
 def test_plain_views_are_what_the_processor_cuts(corpus, crops, recipe):
