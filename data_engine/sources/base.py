@@ -25,6 +25,7 @@ from facellm.core.sample import Box, Face, FaceLabels, Provenance, Sample
 from facellm.core.splits import Split, split_of
 
 OUR_SPLITS: dict[str, Split] = {"train": "train", "val": "val", "test": "test"}
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _EXIF_ORIENTATION, _FIRST_SIDEWAYS = 0x0112, 5
 
 
@@ -54,7 +55,7 @@ class Source(BaseModel, ABC):
 
     @abstractmethod
     def read(self, out: Path) -> Iterator[Item | Reject]:
-        """Yield everything in the wanted parts (`wants`), in a stable order, without the limit.
+        """Yield everything in a stable order, without the limit; unwanted parts may be skipped.
 
         Args:
             out: folder of the corpus; item paths are relative to it (`relative`), and what a
@@ -68,7 +69,7 @@ class Source(BaseModel, ABC):
             FaceLLMError: a wrong path, an unknown or empty split, a label file that is not as
                 documented, or nothing to read at all.
         """
-        existing(self.path, f"expected the data set {self.name}")
+        self.check_path()
         if self.split is not None and self.split not in self.splits:
             raise FaceLLMError(
                 f"{given(self.split)} is not a split of {self.name}; "
@@ -76,17 +77,28 @@ class Source(BaseModel, ABC):
             )
         count = seen = 0
         for item in self.read(out):
+            if not isinstance(item, Reject):
+                if self.split is not None and item.split != self.splits[self.split]:
+                    continue
+                count += 1
             seen += 1
             yield item
-            count += not isinstance(item, Reject)
             if count == self.limit:
                 return
         if not seen:
             part = f" of split {given(self.split)}" if self.split else ""
             raise FaceLLMError(f"nothing{part} in {self.path}; expected the data set {self.name}")
 
+    def check_path(self) -> None:
+        """Raise FaceLLMError where `path` cannot be what this source reads."""
+        existing(self.path, f"expected the data set {self.name}")
+
     def wants(self, part: str) -> bool:
-        """Whether the part (one of `splits`) is asked for."""
+        """Whether the part (one of `splits`) is asked for: `read` may skip the others.
+
+        Items of a part that is not asked for are taken out by `items` anyway, which is how sets
+        without parts of their own, split by subject, need no care.
+        """
         return self.split is None or self.split == part
 
     def provenance(self, subject: str) -> Provenance:
@@ -99,7 +111,7 @@ class Source(BaseModel, ABC):
         self,
         file: Path,
         out: Path,
-        labels: FaceLabels,
+        labels: FaceLabels | None,
         *,
         split: Split | None = None,
         subject: str | None = None,
@@ -107,12 +119,12 @@ class Source(BaseModel, ABC):
         points: Sequence[tuple[float, float]] | None = None,
         where: str = "",
     ) -> Sample | Reject:
-        """The sample of a picture with one face, or a reject where the file cannot be used.
+        """The sample of a picture of one face, or a reject where the file cannot be used.
 
         Args:
             file: the picture, where it lies.
             out: folder of the corpus.
-            labels: what is known of the face.
+            labels: what is known of the face; None: the set says that there is no face.
             split: None splits by subject.
             subject: the person's id in the set, without a prefix; None where there is none.
             box: xyxy pixels; None takes the whole picture.
@@ -123,26 +135,35 @@ class Source(BaseModel, ABC):
             data = file.read_bytes()
             width, height = picture_size(data)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            return self.reject(file, error, where)
+            return self.reject(file, type(error).__name__, where)
         key = hash_of(data)
         person = f"{self.name}-{subject or key}"
-        face = Face(
-            box=box or (0.0, 0.0, float(width), float(height)),
-            points=None if points is None else list(points),
-            labels=labels,
-        )
+        faces = [
+            Face(
+                box=box or (0.0, 0.0, float(width), float(height)),
+                points=None if points is None else list(points),
+                labels=known,
+            )
+            for known in ([] if labels is None else [labels])
+        ]
         return Sample(
             id=key,
             image=relative(file, out),
-            faces=[face],
+            faces=faces,
             provenance=self.provenance(person),
             split=split or split_of(person),
         )
 
-    def reject(self, file: Path, error: Exception | str, where: str = "") -> Reject:
-        """A file that cannot be used: `missing_file` where it is not there, else `unreadable`."""
-        reason = "unreadable" if file.is_file() else "missing_file"
-        why = error if isinstance(error, str) else type(error).__name__
+    def reject(self, file: Path, why: str, where: str = "", reason: str = "") -> Reject:
+        """A file that cannot be used.
+
+        Args:
+            file: the picture or clip.
+            why: for a person.
+            where: `file:line` that names the file.
+            reason: for a machine; left out, it is `missing_file` or `unreadable`.
+        """
+        reason = reason or ("unreadable" if file.is_file() else "missing_file")
         named = f", named at {where}" if where else ""
         return Reject(
             item_id=str(file), step=f"source:{self.name}", reason=reason,
@@ -183,5 +204,36 @@ def picture_size(data: bytes) -> tuple[int, int]:
         OSError: no picture, or a damaged header.
     """
     with Image.open(io.BytesIO(data)) as image:
-        sideways = image.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_SIDEWAYS
+        sideways = image.getexif().get(PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+_EXIF_ORIENTATION, 1) >= _FIRST_SIDEWAYS
         return (image.height, image.width) if sideways else image.size
+
+
+def first_existing(folder: Path, *names: str) -> Path:
+    """The first of the places below `folder` that is there: sets are unpacked in several ways.
+
+    Raises:
+        FaceLLMError: none of them is there.
+    """
+    for name in names:
+        if (folder / name).exists():
+            return folder / name
+    raise FaceLLMError(f"{folder} has no {names[0]}; expected {' or '.join(names)} there")
+
+
+def pictures(folder: Path) -> Iterator[Path]:
+    """The image files anywhere below a folder, in the order of their paths."""
+    return (
+        file for file in sorted(folder.rglob("*"))
+        if file.suffix.lower() in PICTURES and not file.name.startswith(".")
+    )  # fmt: skip
+
+
+def write_once(file: Path, data: bytes) -> None:
+    """Write a file whole or not at all; one that is there with these bytes stays as it is."""
+    if file.is_file() and file.read_bytes() == data:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(file.suffix + ".part")
+    part.write_bytes(data)
+    part.replace(file)

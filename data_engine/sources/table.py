@@ -4,7 +4,7 @@ import csv
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from data_engine.sources.base import existing
 from facellm.core.emotions import emotion
@@ -91,7 +91,12 @@ class Entry:
 
 
 def csv_entries(
-    path: Path, required: Collection[str], *, delimiter: str = ",", fields: list[str] | None = None
+    path: Path,
+    required: Collection[str],
+    *,
+    delimiter: str = ",",
+    fields: list[str] | None = None,
+    clean: Callable[[str], str] = str.strip,
 ) -> Iterator[Entry]:
     """The lines of a csv file with a header.
 
@@ -100,6 +105,7 @@ def csv_entries(
         required: columns that must be there; others are passed on.
         delimiter: between the fields.
         fields: the columns of a file without a header.
+        clean: applied to the names in the header.
 
     Raises:
         FaceLLMError: no such file, a missing or repeated column, a line with too few or too many
@@ -109,7 +115,7 @@ def csv_entries(
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
         try:
-            names = fields or [name.strip() for name in next(reader, [])]
+            names = fields or [clean(name) for name in next(reader, [])]
             _check_header(path, names, required)
             for row in reader:
                 if row:
@@ -150,13 +156,29 @@ def check_unique(
     Raises:
         FaceLLMError: a key that was there before; both lines are named.
     """
-    first: dict[Any, str] = {}
+    once = Once()
     for entry in entries:
-        value = entry[key] if isinstance(key, str) else key(entry)
-        if value in first:
-            raise entry.error(f"{given(value)} was given at {first[value]}; expected it once")
-        first[value] = entry.where
+        once.see(entry[key] if isinstance(key, str) else key(entry), entry.where)
         yield entry
+
+
+class Once:
+    """Remembers where each key was first given."""
+
+    def __init__(self) -> None:
+        self._first: dict[Hashable, str] = {}
+
+    def see(self, key: Hashable, where: str) -> None:
+        """Note a key.
+
+        Raises:
+            FaceLLMError: it was there before; both places are named.
+        """
+        if key in self._first:
+            raise FaceLLMError(
+                f"{where}: {given(key)} was given at {self._first[key]}; expected it once"
+            )
+        self._first[key] = where
 
 
 def _check_header(path: Path, names: list[str], required: Collection[str]) -> None:
