@@ -204,8 +204,7 @@ def picture_size(data: bytes) -> tuple[int, int]:
         OSError: no picture, or a damaged header.
     """
     with Image.open(io.BytesIO(data)) as image:
-        sideways = image.getexif().get(PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-_EXIF_ORIENTATION, 1) >= _FIRST_SIDEWAYS
+        sideways = image.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_SIDEWAYS
         return (image.height, image.width) if sideways else image.size
 
 
