@@ -1,0 +1,112 @@
+"""Files of json records: a list in one file, or one record a line; each knows where it stands."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_engine.sources.base import existing
+from facellm.core.errors import FaceLLMError, given
+
+JSON_LINES = (".jsonl", ".ndjson")
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class JsonRecord:
+    """One json object of a file."""
+
+    file: Path
+    where: str
+    """`train.json:entry 3` counted from 1, or `train.jsonl:3`, the line."""
+    values: dict[str, Any]
+
+    def error(self, problem: str) -> FaceLLMError:
+        """The error of this record; `problem` says what was given and what is expected."""
+        return FaceLLMError(f"{self.where}: {problem}")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """The text under a key, without blanks around it.
+
+        Raises:
+            FaceLLMError: not a text, or not there or empty while there is no default.
+        """
+        value = self.values.get(key, _MISSING)
+        if value is _MISSING or value is None or value == "":
+            if default is None:
+                raise self.error(f"{key} is missing or empty; expected text")
+            return default
+        if not isinstance(value, str):
+            raise self.error(f"{key} is {given(value)}; expected text")
+        return value.strip()
+
+    def texts(self, *keys: str) -> list[str]:
+        """The text or list of texts under the first of the keys that has one; else none.
+
+        Raises:
+            FaceLLMError: something else under the key.
+        """
+        for key in keys:
+            value = self.values.get(key)
+            if value is None or value == "":
+                continue
+            found = value if isinstance(value, list) else [value]
+            if not all(isinstance(item, str) for item in found):
+                raise self.error(f"{key} is {given(value)}; expected text or a list of texts")
+            return found
+        return []
+
+
+def json_records(path: Path) -> Iterator[JsonRecord]:
+    """The records of a json file that holds a list, or of a jsonl file.
+
+    Raises:
+        FaceLLMError: no such file, no json, or something that is no object; line or entry named.
+    """
+    existing(path, "expected a json or jsonl file")
+    lines = path.suffix.lower() in JSON_LINES
+    for where, value in _lines(path) if lines else _list(path):
+        if not isinstance(value, dict):
+            raise FaceLLMError(f"{where}: {given(value)} is no record; expected an object {{…}}")
+        yield JsonRecord(path, where, value)
+
+
+def json_files(path: Path) -> list[Path]:
+    """The file itself, or the json and jsonl files below a folder, by path.
+
+    Raises:
+        FaceLLMError: a folder without any.
+    """
+    if path.is_file():
+        return [path]
+    suffixes = (".json", *JSON_LINES)
+    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in suffixes and f.is_file())
+    if not files:
+        raise FaceLLMError(f"no json or jsonl file in {path}; expected at least one")
+    return files
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                where = f"{path.name}:{number}"
+                try:
+                    yield where, json.loads(line.decode("utf-8-sig"))
+                except ValueError as error:
+                    raise FaceLLMError(f"{where}: no json: {error}") from None
+
+
+def _list(path: Path) -> Iterator[tuple[str, Any]]:
+    try:
+        values = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        hint = "; name a file of one record a line .jsonl" if error.msg == "Extra data" else ""
+        raise FaceLLMError(f"{path.name}:{error.lineno}: no json: {error.msg}{hint}") from None
+    except UnicodeDecodeError:
+        raise FaceLLMError(f"{path.name}: expected UTF-8") from None
+    if not isinstance(values, list):
+        raise FaceLLMError(f"{path.name}: expected a list of records [{{…}}, …]")
+    for number, value in enumerate(values, 1):
+        yield f"{path.name}:entry {number}", value
