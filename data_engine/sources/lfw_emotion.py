@@ -3,45 +3,68 @@
     python -m data_engine.sources.lfw_emotion FOLDER --finder-model FOLDER --out FOLDER
 
 Reads `labels.csv` (path, label, person), finds the face in the middle of each picture with the
-mediapipe finder, adds its weak action units and writes `samples.jsonl`. Persons, not pictures, are
-split into train and test, by the hash of their name. Pictures stay where they are.
+mediapipe finder, adds its weak action units and, as a command, writes `samples.jsonl`. Persons, not
+pictures, are split into train, val and test, by the hash of their name. Pictures stay where they
+are; one in which the finder sees no landmarks is left out with a reason.
 """
 
-import csv
-import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
+from data_engine.sources.base import Source, first_existing
+from data_engine.sources.table import Entry, check_unique, csv_entries
+from data_engine.step import Item, Reject
 from data_engine.weak import weak_units
-from facellm.core.emotions import emotion
 from facellm.core.errors import FaceLLMError
-from facellm.core.sample import FaceLabels, Provenance, Sample, write_samples
+from facellm.core.sample import FaceLabels, Sample, write_samples
 from facellm.core.splits import split_of
 from facellm.faces import load_image
 from facellm.faces.mediapipe import FoundFace, MediapipeFinder
 
-LICENCE = "labels Apache-2.0; photographs: LFW, research use"
 
+class LfwEmotion(Source):
+    """The folder with `labels.csv` and `images`."""
 
-def rows(folder: Path) -> Iterator[dict[str, str]]:
-    """The rows of `labels.csv`.
+    name: ClassVar[str] = "lfw_emotion"
+    licence: ClassVar[str] = "labels Apache-2.0; photographs: LFW, research use"
 
-    Raises:
-        FaceLLMError: no such file, or one without the columns path, label and person.
-    """
-    path = folder / "labels.csv"
-    if not path.is_file():
-        raise FaceLLMError(f"no labels.csv in {folder}; expected the lfw_emotion folder")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = {"path", "label", "person"} - set(reader.fieldnames or ())
-        if missing:
-            raise FaceLLMError(f"{path}:1 lacks the columns {', '.join(sorted(missing))}")
-        yield from reader
+    finder_model: Path
+    """Folder with the mediapipe finder's files."""
+
+    def read(self, out: Path) -> Iterator[Item | Reject]:
+        table = first_existing(self.path, "labels.csv")
+        finder = MediapipeFinder.from_folder(self.finder_model)
+        for entry in check_unique(csv_entries(table, ("path", "label", "person")), "path"):
+            yield self._item(entry, finder, out)
+
+    def _item(self, entry: Entry, finder: MediapipeFinder, out: Path) -> Item | Reject:
+        file = self.path / entry["path"]
+        emotion = entry.emotion("label")
+        try:
+            image = load_image(file)
+        except FaceLLMError as error:
+            return self.reject(file, str(error), entry.where)
+        seen = in_the_middle(finder.find_with_blendshapes(image), image.size)
+        units = weak_units(seen.blendshapes) if seen else None
+        if seen is None or units is None:
+            return self.reject(file, "no landmarks found", entry.where, "no_landmarks")
+        labels = FaceLabels(emotion=emotion, action_units=units, weak=frozenset({"action_units"}))
+        sample = self.sample(
+            file,
+            out,
+            labels,
+            split=split_of(entry["person"], val=0.1, test=0.15, salt="lfw_emotion"),
+            subject=entry["person"],
+            where=entry.where,
+        )
+        if isinstance(sample, Reject):
+            return sample
+        faces = [seen.face.model_copy(update={"labels": labels})]
+        person = self.provenance(f"lfw-{entry['person']}")
+        return sample.model_copy(update={"faces": faces, "provenance": person})
 
 
 def in_the_middle(found: list[FoundFace], size: tuple[int, int]) -> FoundFace | None:
@@ -54,28 +77,13 @@ def in_the_middle(found: list[FoundFace], size: tuple[int, int]) -> FoundFace | 
     return min(found, key=offset, default=None)
 
 
-def samples(folder: Path, out: Path, finder: MediapipeFinder) -> Iterator[Sample]:
-    """One sample a picture in which the finder sees a face with scores."""
-    for row in rows(folder):
-        file = folder / row["path"]
-        image = load_image(file)
-        seen = in_the_middle(finder.find_with_blendshapes(image), image.size)
-        units = weak_units(seen.blendshapes) if seen else None
-        if seen is None or units is None:
-            typer.echo(f"left out, no landmarks found: {row['path']}", err=True)
-            continue
-        labels = FaceLabels(
-            emotion=emotion(row["label"]), action_units=units, weak=frozenset({"action_units"})
-        )
-        yield Sample(
-            id=hashlib.sha256(file.read_bytes()).hexdigest()[:16],
-            image=os.path.relpath(file, out),
-            faces=[seen.face.model_copy(update={"labels": labels})],
-            provenance=Provenance(
-                source="lfw_emotion", licence=LICENCE, subject_id=f"lfw-{row['person']}"
-            ),
-            split=split_of(row["person"], val=0.1, test=0.15, salt="lfw_emotion"),
-        )
+def kept(items: Iterator[Item | Reject]) -> Iterator[Sample]:
+    """The samples; the rejects are told on stderr."""
+    for item in items:
+        if isinstance(item, Sample):
+            yield item
+        elif isinstance(item, Reject):
+            typer.echo(f"left out, {item.detail}", err=True)
 
 
 def main(
@@ -85,9 +93,9 @@ def main(
 ) -> None:
     """Write the photographs of FOLDER as a corpus of samples."""
     out.mkdir(parents=True, exist_ok=True)
+    source = LfwEmotion(path=folder, finder_model=finder_model)
     try:
-        finder = MediapipeFinder.from_folder(finder_model)
-        count = write_samples(out / "samples.jsonl", samples(folder, out, finder))
+        count = write_samples(out / "samples.jsonl", kept(source.items(out)))
     except FaceLLMError as error:
         typer.echo(f"lfw_emotion: {error}", err=True)
         raise typer.Exit(2) from None

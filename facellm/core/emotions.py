@@ -67,6 +67,14 @@ LABEL_ORDERS: dict[str, dict[int, str]] = {
 }  # fmt: skip
 """Index → emotion; indices a set uses for anything but one of the eight emotions are left out."""
 
+COMPOUND_ORDERS: dict[str, dict[int, str]] = {
+    "raf-db": dict(enumerate(
+        ("happily surprised", "happily disgusted", "sadly fearful", "sadly angry",
+         "sadly surprised", "sadly disgusted", "fearfully angry", "fearfully surprised",
+         "angrily surprised", "angrily disgusted", "disgustedly surprised"), 1)),
+}  # fmt: skip
+"""Index → the set's own name of a compound expression."""
+
 
 def emotion(name: str) -> str:
     """The canonical noun for an emotion word, case-insensitive and by whole word.
