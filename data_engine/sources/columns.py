@@ -5,7 +5,7 @@ csv | jsonl | parquet | hub ── rows of text by column ── Columns ──�
 
 import re
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from data_engine.step import Reject
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.facs import MAX_INTENSITY, unit
 from facellm.core.sample import Box, Sample
+from facellm.core.splits import Split
 
 INTENSITY_COLUMN = re.compile(r"AU([0-9]{1,2})_r")
 """OpenFace's and py-feat's name for an intensity of 0-5. `AU12` alone is a probability and
@@ -58,6 +59,15 @@ class Columns(BaseModel):
         names = [self.path, *chosen, *(self.box or ()), *(self.units or ()), *self.groups]
         return [name for name in dict.fromkeys(names) if name is not None]
 
+    def used(self, available: Collection[str]) -> list[str]:
+        """Those of the available columns that mean anything."""
+        wanted = {getattr(self, role) for role in ROLES} | {*(self.box or ()), *self.groups}
+        if self.units is not None:
+            wanted |= set(self.units)
+        else:
+            wanted |= {name for name in available if INTENSITY_COLUMN.fullmatch(name)}
+        return [name for name in available if name in wanted]
+
 
 class Table(Labelled, ABC):
     """A generic table with one picture a row, each showing one labelled face."""
@@ -67,8 +77,16 @@ class Table(Labelled, ABC):
     weak: frozenset[WeakField] = frozenset()
     """Labels that a tool estimated rather than a person, such as `action_units` of OpenFace."""
 
-    def sample_of(self, entry: Entry, picture: Path, out: Path) -> Sample | Reject:
+    def sample_of(
+        self, entry: Entry, picture: Path, out: Path, split: Split | None = None
+    ) -> Sample | Reject:
         """The sample of one row.
+
+        Args:
+            entry: the row.
+            picture: its file.
+            out: folder of the corpus.
+            split: where the row does not say; None leaves it to the subject.
 
         Raises:
             FaceLLMError: an unknown label or split, or a number outside its range.
@@ -81,8 +99,8 @@ class Table(Labelled, ABC):
         weak = frozenset(name for name in self.weak if getattr(labels, name) is not None)
         return self.sample(
             picture, out, labels.model_copy(update={"weak": weak}),
-            split=split_word(cells["split"], entry.where), subject=cells["subject"] or None,
-            box=self._box(entry), where=entry.where,
+            split=split_word(cells["split"], entry.where) or split,
+            subject=cells["subject"] or None, box=self._box(entry), where=entry.where,
         )  # fmt: skip
 
     def _numbers(self, entry: Entry) -> dict[str, Any]:

@@ -1,23 +1,22 @@
 """A table of pictures as csv, tsv or jsonl, with columns of any name.
 
     path,label,split          csv with a header, UTF-8
-    {"path": "a.jpg", "label": "happy"}     jsonl, one object a line; keys may be missing
+    {"path": "a.jpg", "label": "happy"}     jsonl, one object a line
 
 `columns` in the recipe says which column means what, `aliases` what the set's label words mean.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from data_engine.sources.base import existing
-from data_engine.sources.columns import Table, cell_text
+from data_engine.sources.columns import Columns, Table, cell_text
+from data_engine.sources.entries import JSON_LINES, json_records
 from data_engine.sources.table import Entry, check_unique, csv_entries
 from data_engine.step import Item, Reject
-from facellm.core.errors import FaceLLMError, given
+from facellm.core.errors import FaceLLMError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-JSON_LINES = (".jsonl", ".ndjson")
 
 
 class Csv(Table):
@@ -46,28 +45,21 @@ class Csv(Table):
             delimiter = DELIMITERS[suffix]
             return csv_entries(self.path, self.columns.named(), delimiter=delimiter)
         if suffix in JSON_LINES:
-            return _json_line_entries(self.path, self.columns.named())
+            return _json_line_entries(self.path, self.columns)
         raise FaceLLMError(
             f"{self.path} is no table; expected a file ending in "
             f"{', '.join((*DELIMITERS, *JSON_LINES))}"
         )
 
 
-def _json_line_entries(path: Path, required: list[str]) -> Iterator[Entry]:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            where = f"{path.name}:{number}"
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise FaceLLMError(f"{where}: no json: {error}") from None
-            if not isinstance(record, dict):
-                raise FaceLLMError(f"{where}: {given(record)} is no object; expected {{…}}")
-            missing = [column for column in required if column not in record]
-            if missing:
-                raise FaceLLMError(
-                    f"{where}: lacks {', '.join(missing)}; expected {', '.join(required)}"
-                )
-            yield Entry(path, number, {k: cell_text(v, where, k) for k, v in record.items()})
+def _json_line_entries(path: Path, columns: Columns) -> Iterator[Entry]:
+    required = columns.named()
+    for record in json_records(path):
+        missing = [column for column in required if column not in record.values]
+        if missing:
+            raise record.error(f"lacks {', '.join(missing)}; expected {', '.join(required)}")
+        cells = {
+            column: cell_text(record.values[column], record.where, column)
+            for column in columns.used(record.values)
+        }
+        yield Entry(path, record.number, cells)

@@ -18,9 +18,14 @@ class JsonRecord:
     """One json object of a file."""
 
     file: Path
-    where: str
-    """`train.json:entry 3` counted from 1, or `train.jsonl:3`, the line."""
+    number: int
+    """Of the line in a jsonl file, of the entry in a json list, from 1."""
     values: dict[str, Any]
+
+    @property
+    def where(self) -> str:
+        """`train.json:entry 3`, or `train.jsonl:3`."""
+        return _where(self.file, self.number)
 
     def error(self, problem: str) -> FaceLLMError:
         """The error of this record; `problem` says what was given and what is expected."""
@@ -65,11 +70,12 @@ def json_records(path: Path) -> Iterator[JsonRecord]:
         FaceLLMError: no such file, no json, or something that is no object; line or entry named.
     """
     existing(path, "expected a json or jsonl file")
-    lines = path.suffix.lower() in JSON_LINES
-    for where, value in _lines(path) if lines else _list(path):
+    for number, value in _lines(path) if _by_line(path) else _list(path):
         if not isinstance(value, dict):
-            raise FaceLLMError(f"{where}: {given(value)} is no record; expected an object {{…}}")
-        yield JsonRecord(path, where, value)
+            raise FaceLLMError(
+                f"{_where(path, number)}: {given(value)} is no record; expected an object {{…}}"
+            )
+        yield JsonRecord(path, number, value)
 
 
 def json_files(path: Path) -> list[Path]:
@@ -87,18 +93,25 @@ def json_files(path: Path) -> list[Path]:
     return files
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+def _by_line(path: Path) -> bool:
+    return path.suffix.lower() in JSON_LINES
+
+
+def _where(path: Path, number: int) -> str:
+    return f"{path.name}:{number}" if _by_line(path) else f"{path.name}:entry {number}"
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                where = f"{path.name}:{number}"
                 try:
-                    yield where, json.loads(line.decode("utf-8-sig"))
+                    yield number, json.loads(line.decode("utf-8-sig"))
                 except ValueError as error:
-                    raise FaceLLMError(f"{where}: no json: {error}") from None
+                    raise FaceLLMError(f"{_where(path, number)}: no json: {error}") from None
 
 
-def _list(path: Path) -> Iterator[tuple[str, Any]]:
+def _list(path: Path) -> Iterator[tuple[int, Any]]:
     try:
         values = json.loads(path.read_bytes().decode("utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -108,5 +121,4 @@ def _list(path: Path) -> Iterator[tuple[str, Any]]:
         raise FaceLLMError(f"{path.name}: expected UTF-8") from None
     if not isinstance(values, list):
         raise FaceLLMError(f"{path.name}: expected a list of records [{{…}}, …]")
-    for number, value in enumerate(values, 1):
-        yield f"{path.name}:entry {number}", value
+    yield from enumerate(values, 1)
