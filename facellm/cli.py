@@ -138,6 +138,50 @@ def train(
 
 
 @app.command()
+def data(
+    recipe: Annotated[Path, typer.Argument(help="A YAML recipe.", show_default=False)],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, dots reach inner keys.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved recipe, make nothing.")
+    ] = False,
+) -> None:
+    """Make instruction data by a recipe."""
+    from data_engine.run import run
+
+    run(recipe, overrides or [], dry_run)
+
+
+@app.command("eval")
+def evaluate(
+    recipe: Annotated[
+        Path, typer.Argument(help="A YAML recipe, or `compare`.", show_default=False)
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="key=value, dots reach inner keys; two runs for `compare`."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved recipe, ask nothing.")
+    ] = False,
+) -> None:
+    """Evaluate models by a recipe, or compare two runs: eval compare RUN RUN."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    if str(recipe) == "compare":
+        from eval.compare import compare, table
+
+        if len(overrides or []) != 2:
+            raise FaceLLMError("compare takes two runs: facellm eval compare RUN RUN")
+        print(table(compare(*(overrides or []))))
+        return
+    from eval.run import run
+
+    run(recipe, overrides or [], dry_run)
+
+
+@app.command()
 def env() -> None:
     """Print the versions that a bug report needs."""
     from facellm.environment import versions

@@ -1,0 +1,1 @@
+"""Models under test: ours in this process, any OpenAI-compatible endpoint, stored predictions."""

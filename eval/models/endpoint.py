@@ -1,0 +1,124 @@
+"""Any OpenAI-compatible endpoint: vLLM, a commercial API, or our own server."""
+
+import asyncio
+import base64
+import io
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from eval.models.base import picture_of
+from eval.question import Answer, Question
+from facellm.core.errors import FaceLLMError, given
+from facellm.core.recipe import Part
+
+GIVE_UP_AFTER = 20
+"""Failures in a row after which the endpoint counts as gone."""
+
+
+class Endpoint(Part):
+    """A chat model that others serve. Pictures leave this process; nothing else does."""
+
+    kind: Literal["endpoint"] = "endpoint"
+    base_url: str
+    """Such as `http://localhost:8000/v1`."""
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the key; a server without keys needs none."""
+    system: str | None = None
+    max_tokens: int = 512
+    temperature: float = 0.0
+    timeout: float = Field(default=120, gt=0)
+    max_retries: int = 2
+    concurrency: int = Field(default=32, gt=0)
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+        return self.model.strip("/").rsplit("/", 1)[-1]
+
+    async def answers(self, questions: Sequence[Question]) -> AsyncIterator[Answer]:
+        """See `eval.models.base.Model`; keeps `concurrency` calls in flight.
+
+        Raises:
+            FaceLLMError: the endpoint failed so often in a row that it must be gone.
+        """
+        from openai import AsyncOpenAI
+
+        key = os.environ.get(self.api_key_env) or "none"
+        async with AsyncOpenAI(
+            base_url=self.base_url, api_key=key, timeout=self.timeout, max_retries=self.max_retries
+        ) as client:
+            remaining = iter(questions)
+            pending: set[asyncio.Task[Answer]] = set()
+            failed = 0
+            try:
+                while True:
+                    while len(pending) < self.concurrency and (q := next(remaining, None)):
+                        pending.add(asyncio.create_task(self._one(client, q)))
+                    if not pending:
+                        return
+                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        answer = task.result()
+                        failed = failed + 1 if answer.text is None else 0
+                        yield answer
+                    if failed >= GIVE_UP_AFTER:
+                        raise FaceLLMError(
+                            f"{given(self.base_url)} failed {failed} times in a row, last: "
+                            f"{answer.error}; answers so far are kept, run again to go on"
+                        )
+            finally:
+                for task in pending:
+                    task.cancel()
+
+    async def _one(self, client: Any, question: Question) -> Answer:
+        from openai import OpenAIError
+
+        begun = time.perf_counter()
+        try:
+            messages = await asyncio.to_thread(self._messages, question)
+            reply = await client.chat.completions.create(
+                model=self.model,
+                messages=messages,
+                max_tokens=self.max_tokens,
+                temperature=self.temperature,
+            )
+            choice = reply.choices[0]
+            text = choice.message.content
+        except (OpenAIError, FaceLLMError, IndexError, AttributeError, TypeError) as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            return Answer(id=question.id, text=None, error=f"{type(error).__name__}: {reason}")
+        usage = reply.usage
+        return Answer(
+            id=question.id,
+            text=text or "",
+            latency=time.perf_counter() - begun,
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            completion_tokens=usage.completion_tokens if usage else None,
+        )
+
+    def _messages(self, question: Question) -> list[dict[str, Any]]:
+        """The chat; the picture as JPEG, or as the stored file where nothing changes it."""
+        parts = [
+            {"type": "image_url", "image_url": {"url": _data_url(question)}},
+            {"type": "text", "text": question.text},
+        ]
+        chat: list[dict[str, Any]] = [{"role": "user", "content": parts}]
+        return [{"role": "system", "content": self.system}, *chat] if self.system else chat
+
+
+def _data_url(question: Question) -> str:
+    image = picture_of(question)  # also checks that the file is a picture
+    path = question.corpus / question.sample.image
+    if question.corruption or path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        kind, data = "png", buffer.getvalue()
+    else:
+        kind = "png" if path.suffix.lower() == ".png" else "jpeg"
+        data = path.read_bytes()
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,36 @@
+"""The recipe of an evaluation: which benchmarks, which models."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from eval.benchmark import Benchmark
+from eval.models.endpoint import Endpoint
+from eval.models.guess import Guess
+from eval.models.in_process import InProcess
+from eval.models.stored import Stored
+from facellm.core.recipe import Part
+
+AnyModel = Annotated[InProcess | Endpoint | Stored | Guess, Field(discriminator="kind")]
+
+
+class Recipe(Part):
+    """Benchmarks × models."""
+
+    output_dir: Path
+    benchmarks: list[Benchmark] = Field(min_length=1)
+    models: dict[str, AnyModel] = Field(min_length=1)
+    """Name in the report → model; the first is the one the report is about."""
+    limit: int | None = Field(default=None, gt=0)
+    """At most so many questions of each benchmark."""
+    guesses: bool = True
+    """Put the rows `majority` and `shuffled` under every benchmark."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Recipe":
+        names = [benchmark.name for benchmark in self.benchmarks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two benchmarks are called {twice[0]!r}; give each its own name")
+        return self

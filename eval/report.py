@@ -1,0 +1,84 @@
+"""`report.md`: the numbers with their intervals, what could not be read, and pictures of both."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.figures import draw_figures
+from eval.question import Question
+from eval.recipe import Recipe
+from eval.score import Result
+
+HEAD = """# Evaluation
+
+Every number is followed by its 95 % interval (bootstrap over people) and n, the samples behind it.
+Rows `majority` (the commonest gold for every face) and `shuffled` (another person's gold) are what
+no picture is needed for. An answer that cannot be parsed scores 0 and is counted below.
+"""
+
+
+def write_report(
+    folder: Path,
+    recipe: Recipe,
+    results: Sequence[Result],
+    rows: Sequence[dict[str, Any]],
+    questions: dict[str, list[Question]],
+) -> Path:
+    """Write `report.md` and `figures/` into a run's folder."""
+    figures = draw_figures(folder / "figures", results, rows)
+    parts = [HEAD, _completeness(results)]
+    for benchmark in recipe.benchmarks:
+        own = [result for result in results if result.benchmark == benchmark.name]
+        asked = questions[benchmark.name]
+        people = len({question.subject_id for question in asked})
+        parts.append(f"## {benchmark.name}\n")
+        parts.append(
+            f"Task `{benchmark.task}`, {len(asked)} faces of {people} people, split "
+            f"`{benchmark.split}` of `{benchmark.corpus.name}`, questions {benchmark.style}"
+            + (f", pictures spoilt by `{benchmark.corruption}`" if benchmark.corruption else "")
+            + ".\n"
+        )
+        parts.append(metrics_table(own))
+        parts += [f"![{path.stem}](figures/{path.name})\n" for path in figures[benchmark.name]]
+        parts.append(_failures(own))
+    text = "\n".join(part for part in parts if part)
+    path = folder / "report.md"
+    part = path.with_suffix(".part")
+    part.write_text(text.rstrip() + "\n", encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def metrics_table(results: Sequence[Result]) -> str:
+    """A row a metric, a column a model; per-class and per-unit numbers are left to the figures."""
+    names = list(dict.fromkeys(n for r in results for n in r.metrics if "/" not in n))
+    lines = [
+        "| | " + " | ".join(result.model for result in results) + " |",
+        "|---" * (len(results) + 1) + "|",
+    ]
+    for name in names:
+        cells = [str(r.metrics[name]) if name in r.metrics else "–" for r in results]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _completeness(results: Sequence[Result]) -> str:
+    partial = [result for result in results if result.partial]
+    if not partial:
+        return "Complete: every question was answered.\n"
+    lines = ["**Partial run**: these are numbers over what was answered.\n"]
+    lines += [f"- {r.benchmark} · {r.model}: {r.answered} of {r.asked} answered" for r in partial]
+    return "\n".join(lines) + "\n"
+
+
+def _failures(results: Sequence[Result]) -> str:
+    lines = []
+    for result in results:
+        if result.extra_rows:
+            lines.append(
+                f"| {result.model} | rows about other faces, not used | {result.extra_rows} |"
+            )
+        lines += [f"| {result.model} | {why} | {n} |" for why, n in result.failures.items()]
+    if not lines:
+        return ""
+    return "\n".join(["| model | what went wrong | answers |", "|---|---|---|", *lines]) + "\n"

@@ -1,0 +1,142 @@
+"""`facellm eval RECIPE`: ask, keep every answer, score, report.
+
+benchmarks × models ─▶ answers/<benchmark>/<model>.jsonl     (appended; a rerun asks the rest)
+                          └─▶ samples.parquet, results.json, report.md, figures/
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from eval.benchmark import Benchmark
+from eval.models.guess import Guess
+from eval.models.stored import Stored
+from eval.question import Question
+from eval.recipe import Recipe
+from eval.score import Result, rows_of, score_answers, summarise
+from eval.store import AnswerStore
+from facellm.core.errors import FaceLLMError
+from facellm.core.recipe import load
+
+GUESSES = ("majority", "shuffled")
+
+
+def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False) -> Path | None:
+    """Run a recipe, or what is left of it; returns the run's folder, None for a dry run.
+
+    Raises:
+        FaceLLMError: a mistake in the recipe, its corpora or predictions, or an endpoint that is
+            gone; answers that came before are kept.
+    """
+    recipe = load(Recipe, recipe_path, overrides)
+    resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    if dry_run:
+        print(resolved, end="")
+        return None
+    folder = recipe.output_dir
+    claim(folder, resolved)
+    results, rows, questions = [], [], {}
+    for benchmark in recipe.benchmarks:
+        questions[benchmark.name] = _questions(benchmark, recipe.limit)
+        for name, model in _models(recipe, benchmark):
+            result, part = evaluate(benchmark, questions[benchmark.name], name, model, folder)
+            results.append(result)
+            rows += part
+            print(_line(result), flush=True)
+    write_results(folder, results, rows)
+    from eval.report import write_report
+
+    write_report(folder, recipe, results, rows, questions)
+    return folder
+
+
+def evaluate(
+    benchmark: Benchmark, questions: list[Question], name: str, model: Any, folder: Path
+) -> tuple[Result, list[dict[str, Any]]]:
+    """One model on one benchmark: ask what has no answer yet, then score all."""
+    path = folder / "answers" / benchmark.name / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = AnswerStore(path)
+    missing = store.missing(questions)
+    if missing:
+        asyncio.run(_ask(model, missing, store, f"{benchmark.name} · {name}"))
+    scored = score_answers(benchmark.task, questions, store.answers)
+    result = summarise(name, benchmark.name, benchmark.task, questions, store.answers, scored)
+    if isinstance(model, Stored):
+        result = result.model_copy(update={"extra_rows": len(model.extra_rows(questions))})
+    return result, rows_of(name, benchmark.name, questions, store.answers, scored)
+
+
+async def _ask(model: Any, questions: list[Question], store: AnswerStore, title: str) -> None:
+    known = {question.id for question in questions}
+    with tqdm(total=len(questions), desc=title, unit="q", disable=None) as bar:
+        async for answer in model.answers(questions):
+            assert answer.id in known, "a model answers what it was asked"
+            store.add(answer)
+            bar.update()
+
+
+def _questions(benchmark: Benchmark, limit: int | None) -> list[Question]:
+    if limit is not None and (benchmark.limit is None or limit < benchmark.limit):
+        benchmark = benchmark.model_copy(update={"limit": limit})
+    return benchmark.questions()
+
+
+def _models(recipe: Recipe, benchmark: Benchmark) -> Iterator[tuple[str, Any]]:
+    yield from (
+        (name, model.model_copy(update={"task": benchmark.task}))
+        if isinstance(model, Guess)
+        else (name, model)
+        for name, model in recipe.models.items()
+    )
+    if recipe.guesses:
+        for kind in GUESSES:
+            if kind not in recipe.models:
+                yield kind, Guess(kind=kind, task=benchmark.task)
+
+
+def claim(folder: Path, resolved: str) -> None:
+    """Mark the folder with the recipe; a folder begun with another one is not touched.
+
+    Raises:
+        FaceLLMError: with the keys that differ.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.yaml"
+    if path.is_file() and path.read_text(encoding="utf-8") != resolved:
+        before, now = yaml.safe_load(path.read_text(encoding="utf-8")), yaml.safe_load(resolved)
+        changed = [key for key in now if before.get(key) != now[key]]
+        raise FaceLLMError(
+            f"{folder} holds an evaluation whose recipe differs in {', '.join(changed)}; "
+            "choose another output_dir, or delete that folder to start again"
+        )
+    path.write_text(resolved, encoding="utf-8")
+
+
+def write_results(folder: Path, results: Sequence[Result], rows: list[dict[str, Any]]) -> None:
+    """Write `results.json` and `samples.parquet`, each at once."""
+    import pyarrow
+    import pyarrow.parquet
+
+    summary = {
+        "complete": not any(result.partial for result in results),
+        "results": [result.model_dump(mode="json") for result in results],
+    }
+    part = folder / "results.json.part"
+    part.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    table = pyarrow.Table.from_pylist(rows)
+    pyarrow.parquet.write_table(table, folder / "samples.parquet.part")
+    (folder / "samples.parquet.part").replace(folder / "samples.parquet")
+    part.replace(folder / "results.json")
+
+
+def _line(result: Result) -> str:
+    shown = [f"{name} {interval}" for name, interval in result.metrics.items() if "/" not in name]
+    notes = f" PARTIAL: {result.answered} of {result.asked} answered" if result.partial else ""
+    unparsed = f" unparsed {result.unparsed}" if result.unparsed else ""
+    return f"{result.benchmark} · {result.model}: {'; '.join(shown)}{unparsed}{notes}"

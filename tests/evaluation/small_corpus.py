@@ -1,0 +1,37 @@
+"""A corpus of labelled faces without meaning: enough to ask every task about."""
+
+import random
+from pathlib import Path
+
+from PIL import Image
+
+from facellm.core.emotions import EMOTIONS
+from facellm.core.facs import PROTOCOLS
+from facellm.core.sample import Face, FaceLabels, Provenance, Sample, write_samples
+
+SIDE = 64
+
+
+def small_corpus(folder: Path, count: int = 60, subjects: int = 12) -> Path:
+    """`count` pictures, five in six in the test split; every face is fully labelled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(0)
+    points = [(rng.uniform(15, 50), rng.uniform(15, 50)) for _ in range(68)]
+    samples = []
+    for n in range(count):
+        name = f"p{n:03}.png"
+        Image.new("RGB", (SIDE, SIDE), (n * 4 % 256, 90, 60)).save(folder / name)
+        units = {u: float(rng.choice((0, 0, 0, 1, 2, 3, 4))) for u in PROTOCOLS["rig23"].units}
+        emotion = rng.choice(EMOTIONS)
+        labels = FaceLabels(emotion=emotion, action_units=units, groups={"light": "ab"[n % 2]})
+        samples.append(
+            Sample(
+                id=f"s{n:03}",
+                image=name,
+                faces=[Face(box=(10, 10, 54, 54), points=points, labels=labels)],
+                provenance=Provenance(source="t", licence="none", subject_id=f"u{n % subjects}"),
+                split="train" if n % 6 == 5 else "test",
+            )
+        )
+    write_samples(folder / "samples.jsonl", samples)
+    return folder
