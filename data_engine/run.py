@@ -1,0 +1,199 @@
+"""`facellm data RECIPE`: sources through steps to a corpus that can be trusted and resumed.
+
+    sources ─┐                 ┌ worker: steps over shard 0 ┐
+             ├─▶ shards on disk┼ worker: steps over shard 1 ┼─▶ shards ─▶ whole step ─▶ … ─▶ corpus
+    sources ─┘                 └ …                          ┘                               rejects
+                                                                                            report
+
+Consecutive steps that look at single items run fused over a shard in one process. A step that must
+see everything (`whole`) waits for all shards and streams over them in order. Every shard is
+written once and whole, so a run that is killed goes on where it was, and its output depends on the
+recipe alone: not on the executor, the workers or the interruptions.
+"""
+
+import shutil
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_engine.assemble import assemble, read_report, table
+from data_engine.identity import claimed, identity, settle
+from data_engine.progress import Progress
+from data_engine.recipe import Recipe, Use, load_recipe
+from data_engine.shards import Done, Shards, write_whole
+from data_engine.sources.base import Source
+from data_engine.stage import Job, Tally, apply, write_stream
+from data_engine.step import Item, Reject, Step
+from facellm.core.errors import FaceLLMError
+from facellm.core.recipe import dump
+
+RunShards = Callable[[Job, Iterable[int], int], Iterator[Done]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A group of steps that run together."""
+
+    number: int
+    steps: tuple[Step, ...]
+    """Empty for the sources."""
+    parts: tuple[Use, ...]
+
+    @property
+    def stream(self) -> bool:
+        """Whether the stage runs once over everything, in the main process."""
+        return not self.steps or self.steps[0].whole
+
+    @property
+    def name(self) -> str:
+        """For folders and people."""
+        return "+".join(step.name for step in self.steps) or "source"
+
+    def shards(self, folder: Path) -> Shards:
+        """Where the stage's shards lie in a run's folder."""
+        return Shards(folder / "work" / f"{self.number}-{self.name[:60]}")
+
+
+def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False) -> Path:
+    """Run a recipe from where it stopped, or from the start; returns the run's folder.
+
+    Args:
+        recipe_path: YAML file, see `data_engine.recipe`.
+        overrides: `dotted.key=value`.
+        dry_run: only print the resolved recipe and its stages.
+
+    Raises:
+        FaceLLMError: a mistake in the recipe or the sources, another recipe than the run began
+            with, another run in the folder, a full disk, a step that gave up.
+    """
+    recipe = load_recipe(recipe_path, overrides)
+    resolved = recipe.resolved()
+    sources, stages = recipe.made_sources(), plan(recipe)
+    for source in sources:
+        source.check_path()
+    if dry_run:
+        print(dump(resolved) + "".join(f"# {line}\n" for line in _outline(stages)), end="")
+        return recipe.output_dir
+    folder = recipe.output_dir
+    with claimed(folder):
+        settle(folder, identity(resolved))
+        write_whole(folder / "recipe.yaml", dump(resolved))
+        report = read_report(folder)
+        if report is None:
+            report = _compute(recipe, sources, stages)
+        print(table(report), file=sys.stderr)
+    return folder
+
+
+def plan(recipe: Recipe) -> list[Stage]:
+    """The stages of a recipe, the sources first."""
+    stages = [Stage(0, (), ())]
+    for step, part in zip(recipe.made_steps(), recipe.steps, strict=True):
+        last = stages[-1]
+        if step.whole or last.stream:
+            stages.append(Stage(len(stages), (step,), (part,)))
+        else:
+            stages[-1] = Stage(last.number, (*last.steps, step), (*last.parts, part))
+    return stages
+
+
+def _outline(stages: list[Stage]) -> Iterator[str]:
+    for stage in stages:
+        how = "one stream" if stage.stream else "shard by shard"
+        yield f"stage {stage.number}: {stage.name.replace('+', ' → ')} ({how})"
+
+
+def _compute(recipe: Recipe, sources: list[Source], stages: list[Stage]) -> dict[str, Any]:
+    folder = recipe.output_dir
+    for left in folder.glob("work/*/*.part"):
+        left.unlink()
+    progress = Progress(folder, [stage.name for stage in stages])
+    try:
+        for stage, after in zip(stages, [*stages[1:], None], strict=True):
+            if stage.stream:
+                before = stages[stage.number - 1].shards(folder)
+                tally = Tally(stage.name)
+                stream = (
+                    apply(stage.steps[0], before, folder, tally)
+                    if stage.steps
+                    else _read(sources, recipe, tally)
+                )
+                written = _write(stream, stage, recipe, tally, progress)
+                if after is None or after.stream:
+                    deque(written, maxlen=0)
+                else:
+                    _work(stage, after, written, recipe, progress)
+        report = assemble(folder, [stage.shards(folder) for stage in stages])
+    except BaseException as error:
+        progress.end("stopped", str(error) or type(error).__name__)
+        raise
+    progress.end("finished")
+    shutil.rmtree(folder / "work")
+    return report
+
+
+def _read(sources: list[Source], recipe: Recipe, tally: Tally) -> Iterator[Item | Reject]:
+    """The sources one after the other, at most `limit` items."""
+    for source in sources:
+        try:
+            for output in source.items(recipe.output_dir):
+                tally.count(output)
+                yield output
+                if tally.all_given == recipe.limit:
+                    return
+        except (FaceLLMError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise FaceLLMError(
+                f"source {source.name} failed after {tally.all_given} items: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    if not tally.all_given:
+        raise FaceLLMError(
+            "the sources gave no item that can be used; see rejects in the work folder"
+        )
+
+
+def _write(
+    stream: Iterator[Item | Reject], stage: Stage, recipe: Recipe, tally: Tally, progress: Progress
+) -> Iterator[int]:
+    """Cut a stream into the shards of its stage; yields their numbers."""
+    for done in write_stream(stream, stage.shards(recipe.output_dir), recipe.shard_size, tally):
+        progress.shard(stage.number, done)
+        yield done.shard
+
+
+def _work(
+    before: Stage, stage: Stage, written: Iterator[int], recipe: Recipe, progress: Progress
+) -> None:
+    """Do a stage of single shards while the shards it reads are being written."""
+    source, target = before.shards(recipe.output_dir), stage.shards(recipe.output_dir)
+
+    def missing() -> Iterator[int]:
+        for shard in written:
+            done = target.done(shard)
+            if done is None:
+                yield shard
+            else:
+                progress.shard(stage.number, done, fresh=False)
+
+    if target.count() is not None:
+        deque(missing(), maxlen=0)
+        return
+    job = Job(source.folder, target.folder, recipe.output_dir, stage.parts, recipe.seed)
+    for done in _executor(recipe.executor)(job, missing(), recipe.workers):
+        progress.shard(stage.number, done)
+    count = source.count()
+    assert count is not None, "the stream has ended"
+    target.complete(count)
+
+
+def _executor(name: str) -> RunShards:
+    if name == "ray":
+        from data_engine.executors.ray import run_shards
+    else:
+        from data_engine.executors.local import run_shards
+    return run_shards
