@@ -1,0 +1,229 @@
+"""Checks a text about faces against what is known of them.
+
+    text ── read ──▶ claims ──┐
+    labels of each face ──────┴─▶ problems, each with a machine-readable kind
+
+Kinds: `wrong_unit:AU12`, `negation:AU6`, `wrong_intensity:AU4`, `wrong_side:AU12`,
+`wrong_region:AU9`, `missing:AU12` (a complete list lacks it), `contradiction:AU12`,
+`wrong_emotion:anger`, `negation:happiness`, `wrong_side:head`, `wrong_pose:head`,
+`wrong_attribute:eyeglasses`, `wrong_age`, `wrong_face`, `unsupported:…` (no label speaks about
+it), `forbidden:identity` and so on, `hedge`, `leak`, `unrelated`, `no_refusal`, `grammar`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from data_engine.verify.attributes import attribute_problems, mentions
+from data_engine.verify.claims import Claim, Policy, Problem, Verdict
+from data_engine.verify.forbidden import HEDGES, LEAKS, REFUSES, suspicious
+from data_engine.verify.lexicon import EMOTIONS_OF
+from data_engine.verify.limits import limit_problems
+from data_engine.verify.reader import Read, Said, faces_of, read
+from facellm.core.facs import ACTION_UNITS, intensity_word
+from facellm.core.read_prose import words
+from facellm.core.sample import FaceLabels
+from facellm.tasks.caption import POSE_FROM, POSES
+from facellm.tasks.units import whole
+
+REFUSAL = "refusal"
+"""The kind of conversation in which the right answer is that a picture cannot tell."""
+STRICT = Policy()
+
+
+def _steps(units: Sequence[int], known: dict[int, float]) -> dict[int, int]:
+    """The labelled ones of some units, rounded to whole steps."""
+    if len(units) == 1:  # nearly always, and the time of the whole verification is spent here
+        return {units[0]: int(known[units[0]] + 0.5)} if units[0] in known else {}
+    return {n: int(known[n] + 0.5) for n in units if n in known}
+
+
+def _unit(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
+    steps = _steps(claim.units, labels.action_units or {})
+    name = f"AU{claim.units[0]}"
+    unsure = len(steps) < len(claim.units) and not claim.denied and not any(steps.values())
+    if not steps or unsure:
+        if policy.unlabelled == "allow":
+            return None
+        return Problem(f"unsupported:{name}", f"no label speaks about {_named(claim.units[0])}")
+    if claim.denied:
+        acting = max(steps, key=lambda n: steps[n])
+        if steps[acting] <= policy.tolerance:
+            return None
+        word = intensity_word(steps[acting])
+        return Problem(
+            f"negation:AU{acting}", f"the text denies {_named(acting)}, which acts ({word})"
+        )
+    acting_steps = [step for step in steps.values() if step]
+    if not acting_steps:
+        return Problem(f"wrong_unit:{name}", f"{_named(claim.units[0])} does not act")
+    least, most = claim.low - policy.tolerance, claim.high + policy.tolerance
+    if claim.low and not any(least <= step <= most for step in acting_steps):
+        word = intensity_word(max(acting_steps))
+        return Problem(f"wrong_intensity:{name}", f"{_named(claim.units[0])} is {word}")
+    return None
+
+
+def _named(number: int) -> str:
+    return f"AU{number} ({ACTION_UNITS[number].name})"
+
+
+def _emotion(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
+    noun = claim.emotions[0]
+    allowed = {labels.emotion} if labels.emotion else set()
+    for word in words(labels.expression or ""):
+        allowed |= set(EMOTIONS_OF.get(word, ()))
+    if claim.denied:
+        if noun == labels.emotion and len(claim.emotions) == 1:
+            return Problem(f"negation:{noun}", f"the text denies {noun}, which the face shows")
+        return None
+    if not allowed:
+        if policy.unlabelled == "allow":
+            return None
+        return Problem("unsupported:emotion", f"the text names {noun}; no emotion is known")
+    if allowed.isdisjoint(claim.emotions):
+        shown = labels.emotion or labels.expression
+        return Problem(f"wrong_emotion:{noun}", f"the text names {noun}; the face shows {shown}")
+    return None
+
+
+def _rest(labels: FaceLabels, policy: Policy) -> Problem | None:
+    known = labels.action_units or {}
+    acting = [n for n, value in known.items() if whole(value) > policy.tolerance]
+    if not acting:
+        return None
+    strongest = max(acting, key=lambda n: known[n])
+    return Problem(f"negation:AU{strongest}", f"the text says the face is at rest; "
+                   f"{_named(strongest)} acts")  # fmt: skip
+
+
+def _claim(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
+    if claim.kind == "unit":
+        return _unit(claim, labels, policy) if claim.units else None
+    if claim.kind == "emotion":
+        return _emotion(claim, labels, policy)
+    if claim.kind == "rest":
+        return _rest(labels, policy)
+    name = f"AU{claim.units[0]}"
+    return Problem(f"wrong_region:{name}", f"{_named(claim.units[0])} does not act in that region")
+
+
+def _pose(stated: frozenset[str], labels: FaceLabels, policy: Policy) -> Problem | None:
+    if labels.pose is None:
+        if policy.unlabelled == "allow":
+            return None
+        return Problem("unsupported:pose", "no label speaks about the pose of the head")
+    for angle, names in zip(labels.pose, POSES, strict=True):
+        for name, sign in zip(names, (1, -1), strict=True):
+            # Half the threshold: a label just under it is no error of the text.
+            if name in stated and angle * sign < POSE_FROM / 2:
+                kind = "wrong_side:head" if angle * sign < -POSE_FROM / 2 else "wrong_pose:head"
+                return Problem(kind, f"the head is not {name}")
+    return None
+
+
+def _agreeing(problems: Sequence[Problem | None]) -> Problem | None:
+    """The problem, where a statement is wrong for every face it may be about."""
+    return None if None in problems or not problems else problems[0]
+
+
+def _faces(said: Said, facts: Sequence[FaceLabels], asked: tuple[int, ...]) -> list[FaceLabels]:
+    numbers = said.faces or asked
+    chosen = [facts[n - 1 if n > 0 else n] for n in numbers if 0 < n <= len(facts) or n == -1]
+    return chosen or list(facts)
+
+
+def _said(
+    said: Said, facts: Sequence[FaceLabels], asked: tuple[int, ...], policy: Policy
+) -> Iterator[Problem]:
+    faces = _faces(said, facts, asked)
+    for claim in said.claims:
+        problem = _agreeing([_claim(claim, labels, policy) for labels in faces])
+        if problem is not None:
+            yield problem
+    if said.pose:
+        problem = _agreeing([_pose(said.pose, labels, policy) for labels in faces])
+        if problem is not None:
+            yield problem
+
+
+def _sides(claims: Sequence[Claim]) -> Iterator[Problem]:
+    sides: dict[tuple[int, ...], set[str]] = {}
+    for claim in claims:
+        if claim.side is not None and not claim.denied:
+            sides.setdefault(claim.units, set()).add(claim.side)
+    for units, named in sides.items():
+        if not {"left", "right"} <= named:
+            detail = f"{_named(units[0])} is rated for the whole face, not for one side"
+            yield Problem(f"wrong_side:AU{units[0]}", detail)
+
+
+def _contradictions(claims: Sequence[Claim]) -> Iterator[Problem]:
+    single = [c for c in claims if c.kind == "unit" and len(c.units) == 1]
+    affirmed = {c.units[0] for c in single if not c.denied}
+    for n in sorted(affirmed & {c.units[0] for c in single if c.denied}):
+        yield Problem(f"contradiction:AU{n}", f"the text both states and denies {_named(n)}")
+
+
+def _whole_answer(found: Read, facts: Sequence[FaceLabels], policy: Policy) -> Iterator[Problem]:
+    if found.missing is not None:
+        face, count = found.missing.face, found.missing.count
+        if (face is None and facts) or (face is not None and face <= len(facts)):
+            yield Problem("wrong_face", f"the text says a face is missing; {len(facts)} are known")
+        elif count is not None and count != len(facts):
+            yield Problem("wrong_face", f"the text counts {count} faces; {len(facts)} are known")
+    if found.listed is not None and len(facts) == 1:
+        for n, value in sorted((facts[0].action_units or {}).items()):
+            if n not in found.listed and whole(value) > policy.tolerance:
+                yield Problem(f"missing:AU{n}", f"{_named(n)} acts and is not in the list")
+
+
+def _manner(text: str, kind: str, policy: Policy) -> Iterator[Problem]:
+    if kind == REFUSAL:
+        if not REFUSES.search(text):
+            yield Problem("no_refusal", "the text does not say that a picture cannot tell this")
+    elif policy.hedges and (match := HEDGES.search(text)):
+        yield Problem("hedge", f"{match[0]!r} is a hedge; say what is visible")
+    if match := LEAKS.search(text):
+        yield Problem("leak", f"{match[0]!r} speaks of the labels the writer was shown")
+
+
+def _checkable(labels: FaceLabels) -> bool:
+    return any(x is not None for x in (labels.emotion, labels.action_units, labels.pose))
+
+
+def verify(
+    text: str,
+    facts: Sequence[FaceLabels],
+    kind: str = "",
+    policy: Policy = STRICT,
+    question: str = "",
+) -> Verdict:
+    """Check one answer; equal arguments give the equal verdict.
+
+    Args:
+        text: of either register, or free prose.
+        facts: what is known of each face, from the left; none for a picture without faces.
+        kind: task or kind of conversation; only `REFUSAL` changes what is expected.
+        policy: how strict to be.
+        question: what was asked; names the face among several and may state a gender.
+    """
+    found = read(text)
+    asked = faces_of(question) if len(facts) > 1 and question else ()
+    claims = tuple(claim for said in found.said for claim in said.claims)
+    problems = [Problem("grammar", reason) for reason in found.broken]
+    for said in found.said:
+        problems += _said(said, facts, asked, policy)
+    if policy.one_sided == "reject":
+        problems += _sides(claims)
+    if len(facts) < 2:
+        problems += _contradictions(claims)
+    problems += _whole_answer(found, facts, policy)
+    if found.listed is None and not text.startswith(("<answer>", "{")):
+        if kind == REFUSAL or suspicious(text):
+            problems += limit_problems(text, facts, policy, question)
+            problems += _manner(text, kind, policy)
+        problems += attribute_problems(text, facts)
+        enough = len(claims) + sum(bool(said.pose) for said in found.said) >= policy.min_claims
+        due = kind != REFUSAL and any(map(_checkable, facts))
+        if due and not (enough or found.broken or found.missing or mentions(text, facts)):
+            problems.append(Problem("unrelated", "the text says nothing checkable about the face"))
+    return Verdict(tuple(dict.fromkeys(problems)), claims)

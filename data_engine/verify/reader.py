@@ -1,0 +1,194 @@
+"""Reads a whole text, in either register, into claims.
+
+text ─┬─ <think>, <answer>, JSON ─▶ the answer grammar ─▶ claims
+      └─ sentences ─▶ faces they speak of ─▶ clauses ─▶ `read_clause` ─▶ claims
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from data_engine.verify.claims import Claim
+from data_engine.verify.clause import read_clause
+from facellm.core.emotions import ALIASES
+from facellm.core.evidence import PAIRS, Thought, region_fits
+from facellm.core.facs import ACTION_UNITS
+from facellm.core.grammar import CITATION, REGION_OF_NAME, ParseFailure, read_citation
+from facellm.core.read_prose import sentences
+from facellm.tasks.caption import read_pose
+from facellm.tasks.response import Unanswerable, read_blocks
+from facellm.tasks.units import read_units, whole
+
+_CITED = re.compile(CITATION)
+_ODD = re.compile(r"\([^()]*\bAU\s?[0-9]+[^()]*\)")
+_MARKS = re.compile(r"[*_`]+|^\s*(?:[-•>#]+|\d+[.)])\s+", re.M)
+_SPLIT = re.compile(
+    r"\s*(?:[,;:—–()]+)\s*(?:(and|but|or|nor|while|whereas|though|yet|with)\b)?"
+    r"|\b(and|but|while|whereas|although|though|yet|however|with|as|because|since|so|which|that)\b"
+)
+_CODES = re.compile(r"\b(AU\d{1,2})(?:,|,? and|,? or| \+) (?=AU\d)")
+"""Lists of codes stay together, so that what is said of all is read for each."""
+_FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|shows?|looks?|seems?|appears?|remains?|stays?)\b"
+)
+_END = re.compile(r"[.!]+(?=\s|$)|\n+")
+_OPENING = re.compile(r"^(?:yes|no)\b[,:;—–-]*\s*(?=\S)", re.I)
+_SUPPOSED = re.compile(r"\b(?:if|were to|suppose|imagine|unless|had it)\b", re.I)
+_GENERAL = re.compile(
+    r"\b(?:often|commonly|usually|typically|generally|frequently|tends? to|can|may)\b[^.]*"
+    r"\b(?:associated|linked|seen in|found in|occurs? in|appears? in|accompan\w+|part of|signs? of|"
+    r"goes with|go with)\b"
+    r"|\boccurs? in\b|\b(?:is|are) (?:associated|linked) (?:with|to)\b",
+    re.I,
+)  # fmt: skip
+_FACE = re.compile(
+    r"\b(?:face|person|picture|photo|image|frame)(?: number)? (\d{1,2})\b"
+    r"|\b(first|second|third|fourth|left|right)(?:most)? (?:face|person|picture|photo|image|one)\b",
+    re.I,
+)
+_ORDER = {"first": 1, "left": 1, "second": 2, "right": -1, "third": 3, "fourth": 4}
+_REST = re.compile(r"\b(?:face|features?|muscles?) (?:is|are|looks?) (?:completely )?at rest\b"
+                   r"|\bno (?:facial movement|movement|active action unit|action unit)s?\b"
+                   r"(?! (?:is|are) strong)", re.I)  # fmt: skip
+
+
+class Said(NamedTuple):
+    """The claims of a stretch of text and the faces it speaks of."""
+
+    claims: tuple[Claim, ...]
+    faces: tuple[int, ...] = ()
+    """Numbers from 1; -1 is the last. Empty: it does not say."""
+    pose: frozenset[str] = frozenset()
+    """Which poses of the head it states, as in `facellm.tasks.caption.POSES`."""
+    broken: tuple[str, ...] = ()
+    """Citations of another form than `(AU12, marked)`, one reason each."""
+
+
+class Read(NamedTuple):
+    """A text as the verification needs it."""
+
+    said: tuple[Said, ...]
+    broken: tuple[str, ...] = ()
+    """What is against the grammar, one reason each."""
+    missing: Unanswerable | None = None
+    """Set where the text says that the face asked for is not in the picture."""
+    listed: dict[int, float] | None = None
+    """Units of a JSON answer, which claims to be complete."""
+
+
+def _hashed(match: re.Match[str]) -> str:
+    read = read_citation(match[1], match[2])
+    if isinstance(read, str):
+        return match[0]
+    number, intensity, side = read
+    return f"#{number}/{int(intensity or 0)}/{(side or 'n')[0]}"
+
+
+def faces_of(text: str) -> tuple[int, ...]:
+    """The faces or pictures a sentence names, in order, each once: `face 2`, `the left face`."""
+    found = [int(m[1]) if m[1] else _ORDER[m[2].lower()] for m in _FACE.finditer(text)]
+    return tuple(dict.fromkeys(found))
+
+
+def _pieces(sentence: str) -> list[tuple[str, bool]]:
+    """Clauses, each with whether it continues a list (a comma or `and`, no verb of its own)."""
+    pieces, start, joined = [], 0, False
+    for match in [*_SPLIT.finditer(sentence), None]:
+        end = len(sentence) if match is None else match.start()
+        piece = sentence[start:end].strip()
+        if piece:
+            pieces.append((piece, joined and _FINITE.search(piece) is None))
+        if match is not None:
+            start = match.end()
+            joined = (match[1] or match[2]) in (None, "or", "nor")
+    return pieces
+
+
+@lru_cache(1 << 16)
+def read_sentence(sentence: str) -> Said:
+    """The claims of one sentence without its closing mark."""
+    hashed = _CODES.sub(r"\1 ", _CITED.sub(_hashed, sentence))
+    broken = tuple(
+        f"{odd} is not a citation such as (AU12, marked)" for odd in _ODD.findall(hashed)
+    )
+    if _SUPPOSED.search(sentence):
+        return Said((), faces_of(sentence), broken=broken)
+    claims: list[Claim] = []
+    part: str | None = None
+    denied = False
+    for piece, listed in _pieces(_OPENING.sub("", hashed).lower()):
+        reading = read_clause(piece, part, denied and listed)
+        claims += reading.claims
+        part, denied = reading.part, reading.denied
+    if _GENERAL.search(sentence):
+        # What a unit often goes with is no reading of this face.
+        claims = [c for c in claims if c.kind != "emotion"]
+    if _REST.search(sentence):
+        claims.append(Claim("rest", denied=True))
+    pose = read_pose(sentence) if "head" in sentence.lower() else frozenset()
+    return Said(tuple(claims), faces_of(sentence), pose, broken)
+
+
+def read_prose(text: str) -> Read:
+    """Read sentences; what they ask they do not state."""
+    if "’" in text:
+        text = text.replace("’", "'")
+    if "*" in text or "`" in text or "\n" in text or "_" in text:
+        text = _MARKS.sub(" ", text)
+    parts = sentences(text) if "?" in text else _END.split(text)
+    said = tuple(read_sentence(part.strip()) for part in parts if part)
+    return Read(said, tuple(reason for one in said for reason in one.broken))
+
+
+def _thought(thought: Thought) -> list[Said]:
+    claims = []
+    for s in thought.statements:
+        step = 0 if s.intensity is None else int(s.intensity)
+        claims.append(Claim("unit", (s.action_unit,), low=step, high=step, side=s.side))
+        if not region_fits(s):
+            claims.append(Claim("region", (s.action_unit,)))
+        words = read_sentence(f"the {s.region.replace('_', ' ')} {s.text}").claims
+        claims += [c for c in words if s.action_unit not in c.units]
+    claims += [Claim("unit", (n,), denied=True) for n in thought.absent]
+    return [Said(tuple(claims)), *read_prose(thought.conclusion).said]
+
+
+def _json(answer: dict[str, object]) -> tuple[list[Claim], dict[int, float] | None, list[str]]:
+    """The claims of a JSON answer, its list of units where it gives one, what is wrong with it."""
+    claims, listed, broken = [], None, []
+    emotion = answer.get("emotion")
+    if emotion is not None:
+        noun = ALIASES.get(str(emotion).strip().lower())
+        claims += [Claim("emotion", emotions=(noun,))] if noun else []
+        broken += [] if noun else [f"{emotion!r} is not an emotion"]
+    value = answer.get("action_units", answer if any(k.startswith("AU") for k in answer) else None)
+    if value is None:
+        return claims, listed, broken
+    units = read_units(value)
+    if isinstance(units, str):
+        return claims, listed, [*broken, units]
+    for n, intensity in units.items():
+        step = int(whole(intensity))
+        claims.append(Claim("unit", (n,), denied=not step, low=step, high=step))
+    region = REGION_OF_NAME.get(str(answer.get("region")))
+    if region is None:
+        return claims, dict(units), broken
+    members = set(PAIRS.get(region, (region,)))
+    claims += [Claim("region", (n,)) for n in units if not members & set(ACTION_UNITS[n].regions)]
+    return claims, None, broken
+
+
+def read(text: str) -> Read:
+    """Read a text of either register."""
+    if "<" not in text and not text.lstrip().startswith("{") and "o face " not in text:
+        return read_prose(text)
+    blocks = read_blocks(text)
+    if isinstance(blocks, ParseFailure):
+        return Read((), (blocks.reason,))
+    if isinstance(blocks, Unanswerable):
+        return Read((), missing=blocks)
+    if blocks is None:
+        return read_prose(text)
+    claims, listed, broken = _json(blocks.answer)
+    said = [Said(tuple(claims))] + (_thought(blocks.thought) if blocks.thought else [])
+    return Read(tuple(said), tuple(broken), listed=listed)
