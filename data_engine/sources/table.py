@@ -121,7 +121,7 @@ def csv_entries(
                 if row:
                     yield _entry(path, reader.line_num, names, row)
         except UnicodeDecodeError:
-            raise FaceLLMError(f"{path.name}:{reader.line_num + 1}: expected UTF-8") from None
+            raise _no_text(path) from None
         except csv.Error as error:
             raise FaceLLMError(f"{path.name}:{reader.line_num}: no csv: {error}") from None
 
@@ -135,13 +135,17 @@ def text_entries(path: Path, fields: list[str], *, skip: int = 0) -> Iterator[En
         skip: lines at the top that are no data.
 
     Raises:
-        FaceLLMError: no such file, or a line with another number of fields.
+        FaceLLMError: no such file, a line with another number of fields, or bytes that are no
+            UTF-8.
     """
     existing(path, f"expected lines of {' '.join(fields)}")
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        for number, line in enumerate(file, 1):
-            if number > skip and line.strip():
-                yield _entry(path, number, fields, line.split())
+    with path.open(encoding="utf-8-sig") as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if number > skip and line.strip():
+                    yield _entry(path, number, fields, line.split())
+        except UnicodeDecodeError:
+            raise _no_text(path) from None
 
 
 def check_unique(
@@ -179,6 +183,17 @@ class Once:
                 f"{where}: {given(key)} was given at {self._first[key]}; expected it once"
             )
         self._first[key] = where
+
+
+def _no_text(path: Path) -> FaceLLMError:
+    """The error of a file with bytes that are no UTF-8, at the line that holds the first ones."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return FaceLLMError(f"{path.name}:{number}: is no UTF-8 text; save it as UTF-8")
+    return FaceLLMError(f"{path.name}: is no UTF-8 text; save it as UTF-8")
 
 
 def _check_header(path: Path, names: list[str], required: Collection[str]) -> None:
