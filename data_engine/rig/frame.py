@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from data_engine.rig.masks import region_masks
+from facellm.faces.region_masks import pixel_masks
 
 
 @dataclass(frozen=True)
@@ -32,4 +32,4 @@ class RigFrame:
     @cached_property
     def region_masks(self) -> dict[str, np.ndarray]:
         """{region: (H, W) bool} for the fifteen regions; drawn when first asked for."""
-        return region_masks(self.points, len(self.image))
+        return pixel_masks(self.points, len(self.image))

@@ -82,16 +82,27 @@ def identity_coefficients(identity: int, components: int) -> np.ndarray:
     return np.clip(0.85 * draw, -2.2, 2.2).astype(np.float32)
 
 
-def person_look(identity: int) -> Look:
-    """Draw the look of one person."""
-    rng = person_rng(identity, 1)
-    tone = float(rng.uniform(0, 9))
-    skin = _skin(rng, tone)
+def person_look(identity: int, tone: float | None = None, age: float | None = None) -> Look:
+    """Draw the look of one person.
+
+    Args:
+        identity: the person.
+        tone: skin tone 0-9 in place of the person's own; hair, eyes and all else stay theirs.
+        age: 0-1 in place of the person's own; hair stays theirs.
+    """
+    own_rng = person_rng(identity, 1)
+    own_tone = float(own_rng.uniform(0, 9))
+    return _look(own_rng, own_tone, own_tone if tone is None else tone, age)
+
+
+def _look(rng: np.random.Generator, tone: float, shown: float, shown_age: float | None) -> Look:
+    """The look of a person of this `tone` whose skin is `shown` in another."""
+    skin = _skin(rng, shown)
     age = float(rng.beta(1.4, 1.6))
     hair = _hair_colour(rng, tone, age)
     bearded = rng.random() < 0.35
     style = str(rng.choice(HAIR_STYLES, p=(0.1, 0.2, 0.3, 0.17, 0.23)))
-    lip_tint = np.array([1.0, 0.52, 0.5], np.float32) if tone < 5 else np.array([0.95, 0.62, 0.6])
+    lip_tint = np.array([1.0, 0.52, 0.5], np.float32) if shown < 5 else np.array([0.95, 0.62, 0.6])
     makeup = float(rng.random() * (rng.random() < 0.3) * (not bearded))
     lips = skin * lip_tint * np.float32(rng.uniform(0.7, 1.0))
     painted = linear((int(rng.integers(140, 210)), int(rng.integers(20, 80)), 70))
@@ -103,8 +114,8 @@ def person_look(identity: int) -> Look:
         hair=hair,
         brow=(hair * (0.75 if hair.mean() > 0.05 else 1.0)).astype(np.float32),
         clothes=linear(rng.integers(10, 235, 3)),
-        tone=tone,
-        age=age,
+        tone=shown,
+        age=age if shown_age is None else shown_age,
         hair_style=style,
         beard=str(rng.choice(BEARDS[1:], p=(0.4, 0.15, 0.15, 0.3))) if bearded else "none",
         brow_width=float(rng.uniform(0.65, 1.5)),
@@ -115,7 +126,7 @@ def person_look(identity: int) -> Look:
         moles=int(rng.poisson(1.2)),
         blush=float(rng.uniform(0.0, 1.0)),
         makeup=makeup,
-        gloss=float(rng.uniform(0.3, 1.2) * (1 - 0.07 * tone)),
+        gloss=float(rng.uniform(0.3, 1.2) * (1 - 0.07 * shown)),
         glasses=str(rng.choice(("none", "round", "square"), p=(0.88, 0.06, 0.06))),
     )
 

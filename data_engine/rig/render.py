@@ -50,7 +50,7 @@ class Rig:
         self._eyes = {m: head.vertices_of(m) for m in (EYE_LEFT, EYE_RIGHT)}
         self._openness = openness(head)
         self._wrinkles = wrinkle_maps(head.points_chart)
-        self._people: OrderedDict[int, Wearer] = OrderedDict()
+        self._people: OrderedDict[tuple[int, float | None, float | None], Wearer] = OrderedDict()
 
     def render(self, spec: RigSpec) -> RigFrame:
         """Render one frame; the same spec gives the same bytes.
@@ -58,7 +58,7 @@ class Rig:
         Raises:
             FaceLLMError: action units the rig cannot move, or intensities outside 0-5.
         """
-        wearer = self._wearer(spec.identity)
+        wearer = self._wearer(spec)
         turn = rotation(spec.pitch, spec.yaw, spec.roll)
         vertices, points = self._posed(spec, wearer, turn)
         mesh = self._mesh(spec, wearer, vertices)
@@ -77,13 +77,14 @@ class Rig:
             subject_id=f"{self.head.name}-{spec.identity:04d}",
         )
 
-    def _wearer(self, identity: int) -> Wearer:
-        if identity not in self._people:
-            self._people[identity] = dress(self.head, self._chart, identity)
-        self._people.move_to_end(identity)
+    def _wearer(self, spec: RigSpec) -> Wearer:
+        key = spec.identity, spec.tone, spec.age
+        if key not in self._people:
+            self._people[key] = dress(self.head, self._chart, *key)
+        self._people.move_to_end(key)
         if len(self._people) > _CACHED_PEOPLE:
             self._people.popitem(last=False)
-        return self._people[identity]
+        return self._people[key]
 
     def _posed(
         self, spec: RigSpec, wearer: Wearer, turn: np.ndarray

@@ -35,6 +35,10 @@ class RigSpec:
 
     identity: int = 0
     """Names the person: shape, skin, hair, brows and eyes all follow from it."""
+    tone: float | None = None
+    """Skin tone 0 light to 9 dark in place of the person's own; nothing else changes."""
+    age: float | None = None
+    """Depth of wrinkles, 0 young to 1 old, in place of the person's own; nothing else changes."""
     action_units: Mapping[int, float] = field(default_factory=dict)
     """Intensity 0-5; a unit that is missing is absent."""
     asymmetry: Mapping[int, float] = field(default_factory=dict)

@@ -30,9 +30,15 @@ class Wearer:
     """(T,) uint8."""
 
 
-def dress(head: MorphableHead, chart: Chart, identity: int) -> Wearer:
+def dress(
+    head: MorphableHead,
+    chart: Chart,
+    identity: int,
+    tone: float | None = None,
+    age: float | None = None,
+) -> Wearer:
     """Prepare one person; takes about as long as rendering two frames."""
-    look = person_look(identity)
+    look = person_look(identity, tone, age)
     person = head.person(identity_coefficients(identity, head.identities))
     painted = paint(chart, look, identity)
     props = props_of(person, look, identity)

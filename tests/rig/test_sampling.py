@@ -45,3 +45,15 @@ def test_skin_tones_cover_the_scale_evenly() -> None:
 def test_a_look_belongs_to_its_person() -> None:
     a, b = person_look(5), person_look(5)
     assert np.array_equal(a.skin, b.skin) and a.hair_style == b.hair_style
+
+
+def test_another_skin_tone_or_age_leaves_the_rest_of_the_person_alone():
+    for identity in range(30):
+        own = person_look(identity)
+        other = person_look(identity, tone=9.0 - own.tone, age=1.0 - own.age)
+        assert other.tone == 9.0 - own.tone and other.age == 1.0 - own.age
+        assert not np.allclose(other.skin, own.skin)
+        for name in ("hair", "brow", "iris", "clothes"):
+            assert np.array_equal(getattr(own, name), getattr(other, name)), name
+        for name in ("hair_style", "beard", "brow_width", "moles", "freckles", "glasses"):
+            assert getattr(own, name) == getattr(other, name), name
