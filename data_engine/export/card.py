@@ -38,8 +38,6 @@ class Findings(Record):
     """Rows in the gallery picture; 0 where there is none."""
     withheld: int
     """Rows of the gallery whose photographs are not shown."""
-    run: dict[str, Any]
-    """What the run says of itself, such as its recipe's hash; shown as it is."""
 
 
 def card(census: Census, losses: Losses, about: Findings) -> str:
@@ -54,15 +52,13 @@ def card(census: Census, losses: Losses, about: Findings) -> str:
         "## Groups\n" + _groups(census),
         "## Who wrote the texts\n" + _makers(census),
         "## Lexical diversity\n" + _diversity(about),
-        "## What was left out\n" + _losses(census, losses),
+        "## What became of every item\n" + _losses(losses),
         "## Rows to check by eye\n" + _gallery(about),
         "## Uses\n" + USES,
         "## Limits and lawful use\n" + LIMITS,
     ]
-    if about.run:
-        lines = [f"- {key}: `{value}`" for key, value in about.run.items()]
-        sections.append("## How it was made\n" + "\n".join(lines))
-    return f"---\n{_metadata(census, about)}\n---\n" + "\n\n".join(sections) + "\n"
+    body = "\n\n".join(section.strip() for section in sections)
+    return f"---\n{_metadata(census, about)}\n---\n{body}\n"
 
 
 def _metadata(census: Census, about: Findings) -> str:
@@ -106,9 +102,7 @@ def _summary(census: Census, losses: Losses, about: Findings) -> str:
         unscored = losses.failures["not_scorable"]
         lost = losses.failures.total() - unscored
         if lost:
-            warnings.append(
-                f"{lost:,} rows of the run could not be exported; see *What was left out*"
-            )
+            warnings.append(f"{lost:,} rows of the run could not be exported; listed below")
     if census.repeated_ids:
         warnings.append(f"{census.repeated_ids:,} rows have an id that another row has too")
     if census.shared_persons:
@@ -240,9 +234,14 @@ def _varied(d: Diversity) -> Iterable[str]:
     return (f"{d.n:,}", *said, bleu, f"{d.mean_words:.1f}", f"{d.duplicates:.1%}")
 
 
-def _losses(census: Census, losses: Losses) -> str:
-    if not losses.rejects and not losses.failures:
-        return "Nothing: no step rejected anything and every row could be exported."
+def _losses(losses: Losses) -> str:
+    parts = []
+    if losses.steps:
+        counts = [
+            (s.step, f"{s.taken:,}", f"{s.given:,}", f"{sum(s.rejects.values()):,}")
+            for s in losses.steps
+        ]
+        parts.append(frame(("step", "taken", "given", "rejected"), counts))
     rows = [
         (step, reason, f"{n:,}", losses.examples[step, reason])
         for (step, reason), n in sorted(losses.rejects.items(), key=lambda r: (r[0][0], -r[1]))
@@ -251,16 +250,20 @@ def _losses(census: Census, losses: Losses) -> str:
         ("export", reason, f"{n:,}", losses.examples["export", reason])
         for reason, n in losses.failures.most_common()
     ]
-    text = frame(("step", "reason", "items", "example"), rows)
-    rate = losses.near_duplicate_rate(census.pictures)
+    if rows:
+        parts.append(frame(("step", "reason", "items", "example"), rows))
+    else:
+        parts.append("No step rejected anything and every row could be exported.")
+    rate = losses.near_duplicate_rate()
     if rate is not None:
-        text += f"\nNear-duplicate rate: {rate:.2%} (near duplicates over those and kept pictures)."
+        near, looked = rate
+        parts.append(f"Near-duplicate rate: {_share(near, looked)} ({near:,} of {looked:,} items).")
     if losses.failures:
-        text += (
-            "\nRows the export left out are listed in `failures.jsonl`. `not_scorable` rows are "
+        parts.append(
+            "Rows the export left out are listed in `failures.jsonl`. `not_scorable` rows are "
             "missing from the rl form only."
         )
-    return text
+    return "\n".join(parts)
 
 
 def _gallery(about: Findings) -> str:

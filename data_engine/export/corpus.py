@@ -31,6 +31,7 @@ from data_engine.export.pictures import BadRow, Failure, Media, check_parts
 from data_engine.export.place import MARKER, appearing_folder, write_json
 from data_engine.export.sharegpt import ShareGPTFiles, conversation
 from data_engine.row import Row
+from data_engine.shards import StepCount
 from data_engine.step import Reject
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Box, Record
@@ -67,7 +68,8 @@ def export_rows(
     rejects: Iterable[Reject] = (),
     baseline: Iterable[Row] | None = None,
     boxes: Callable[[Sequence[str]], Boxes] = lambda _: {},
-    run: Mapping[str, Any] | None = None,
+    steps: Sequence[StepCount] = (),
+    made_of: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Export rows as they come; memory does not grow with them but for 30 bytes a row.
 
@@ -79,30 +81,34 @@ def export_rows(
         rejects: what the pipeline took out.
         baseline: rows to compare the diversity of the answers with.
         boxes: finds the face boxes of samples by their ids, for the few rows of the gallery.
-        run: what the run says of itself, for the card.
+        steps: what the run's report says of each step.
+        made_of: what tells whether the export must be made again, for its marker.
 
     Raises:
         FaceLLMError: no row at all, or none that can be exported; a place that cannot be written.
     """
     with appearing_folder(out, options.overwrite) as part:
-        writing = _Writing(part, folder, out, options)
+        writing = _Writing(part, folder, out, options, Losses(steps))
         for row in rows:
             writing.add(row)
         for reject in rejects:
             writing.losses.reject(reject)
         done = writing.close()
-        writing.describe(done, baseline, boxes, dict(run or {}))
-        write_json(part / MARKER, done.model_dump(mode="json", exclude={"out"}))
+        writing.describe(done, baseline, boxes)
+        numbers = done.model_dump(mode="json", exclude={"out"})
+        write_json(part / MARKER, {**numbers, "made_of": dict(made_of or {})})
     return done
 
 
 class _Writing:
     """The files of one export while rows come in."""
 
-    def __init__(self, part: Path, folder: Path, out: Path, options: ExportOptions) -> None:
+    def __init__(
+        self, part: Path, folder: Path, out: Path, options: ExportOptions, losses: Losses
+    ) -> None:
         self.part, self.out, self.options = part, out, options
         self.media = Media(folder)
-        self.census, self.losses = Census(options.seed), Losses()
+        self.census, self.losses = Census(options.seed), losses
         self.picks = Picks(options.gallery_rows, options.gallery_of_photos, options.seed)
         size = options.shard_megabytes << 20
         wanted = options.forms
@@ -173,7 +179,7 @@ class _Writing:
 
     def describe(
         self, done: Exported, baseline: Iterable[Row] | None,
-        boxes: Callable[[Sequence[str]], Boxes], run: dict[str, Any],
+        boxes: Callable[[Sequence[str]], Boxes],
     ) -> None:  # fmt: skip
         """Write card and pictures."""
         options, chosen = self.options, self.picks.rows()
@@ -195,20 +201,6 @@ class _Writing:
             comparison=comparison,
             gallery_rows=len(chosen),
             withheld=0 if photos else sum(not shows_nobody(row) for row in chosen),
-            run=run,
         )
         text = card(self.census, self.losses, about)
         (self.part / "README.md").write_text(text, encoding="utf-8")
-
-
-def boxes_in(samples: Iterable[Any], ids: Sequence[str]) -> dict[str, list[Box]]:
-    """Face boxes of the samples with these ids, from a stream of samples and other items."""
-    wanted = set(ids)
-    found: dict[str, list[Box]] = {}
-    for sample in samples:
-        if not wanted:
-            break
-        if sample.id in wanted and hasattr(sample, "faces"):
-            found[sample.id] = [face.box for face in sample.faces]
-            wanted.discard(sample.id)
-    return found

@@ -38,8 +38,7 @@ def _emotions(axes, census: Census) -> None:
         if any(values):
             base = [shift * counts[name, False] for name in names]
             axes.barh(names, values, left=base, color=colour, label=_source(weak))
-    _finish(axes, "Expression", "faces, counted once a row")
-    axes.legend(frameon=False)
+    _finish(axes, "Expression", "faces, counted once a row", 2)
 
 
 def _units(axes, census: Census) -> None:
@@ -74,8 +73,7 @@ def _tasks(axes, census: Census) -> None:
         if any(values):
             axes.barh(names, values, left=left, color=colour, label=split)
             left = [a + b for a, b in zip(left, values, strict=True)]
-    _finish(axes, "Rows by task", "rows")
-    axes.legend(frameon=False)
+    _finish(axes, "Rows by task", "rows", 3)
 
 
 def _largest(counts: Counter[tuple[str, bool]]) -> list[str]:
@@ -89,6 +87,7 @@ def _source(weak: bool) -> str:
     return "estimated by a tool" if weak else "by people or the renderer"
 
 
-def _finish(axes, title: str, label: str) -> None:
+def _finish(axes, title: str, label: str, columns: int) -> None:
     axes.set(title=title, xlabel=label)
-    axes.tick_params(axis="y", labelsize=9)
+    axes.tick_params(axis="y", labelsize=8)
+    axes.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.11), frameon=False)

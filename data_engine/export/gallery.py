@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from data_engine.diversity import SeededSample
-from data_engine.export.paper import EDGE, GREY, INK, PAPER, WHITE, column, font, wrapped
+from data_engine.export.paper import EDGE, GREY, INK, PAPER, WHITE, font, side_by_side, wrapped
 from data_engine.export.pictures import BadRow, Media
 from data_engine.row import Row
 from facellm.core.facs import ACTION_UNITS
@@ -124,8 +124,8 @@ class Tile:
         boxes = self.boxes.get(sample_id, ())
         for index, box in enumerate(boxes, 1):
             x0, y0, x1, y1 = (v * scale for v in box)
-            pen.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=(0, 0, 0))
-            pen.rectangle((x0, y0, x1, y1), outline=MARK)
+            pen.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=(0, 0, 0), width=4)
+            pen.rectangle((x0, y0, x1, y1), outline=MARK, width=2)
             if len(boxes) > 1:
                 pen.text((x0 + 3, y0 + 1), str(index), fill=MARK, font=font(13, True))
         return thumb
@@ -146,11 +146,10 @@ def gallery(
         Tile(row, media, boxes, photos or shows_nobody(row), number).draw()
         for number, row in enumerate(rows, 1)
     ]
-    half = sum(tile.height for tile in tiles) / 2
-    left: list[Image.Image] = []
-    while tiles and sum(tile.height for tile in left) < half:
-        left.append(tiles.pop(0))
-    return column([left, tiles], COLUMN, PAD, PAPER)
+    columns: tuple[list[Image.Image], list[Image.Image]] = ([], [])
+    for tile in tiles:
+        min(columns, key=lambda c: sum(t.height + PAD for t in c)).append(tile)
+    return side_by_side(columns, COLUMN, PAD, PAPER)
 
 
 def known_of(labels: FaceLabels) -> str:

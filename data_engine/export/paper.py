@@ -52,7 +52,7 @@ def wrapped(text: str, size: int, width: float, most: int, bold: bool = False) -
     return lines
 
 
-def column(
+def side_by_side(
     columns: Sequence[Sequence[Image.Image]], width: int, gap: int, paper: Colour
 ) -> Image.Image:
     """Put tiles of one width under each other in columns side by side."""

@@ -14,8 +14,10 @@ from PIL import Image
 
 from data_engine.export import ExportOptions, export_rows
 from data_engine.export.columns import CHAT_SCHEMA, RL_SCHEMA
+from data_engine.export.losses import Losses
 from data_engine.export.parquet import ParquetShards
 from data_engine.row import Making, Part, Row
+from data_engine.shards import StepCount
 from data_engine.step import Reject
 from facellm.core.errors import FaceLLMError
 
@@ -257,9 +259,10 @@ def test_the_card_tells_what_is_inside(tmp_path: Path, make_row: MakeRow) -> Non
         make_row(1, split="test", provenance=PHOTO),
         make_row(2, provenance=PHOTO, weak=False, facts=[], making=templates, id="row0"),
     ]
-    near = Reject(item_id="a", step="near_duplicates", reason="near_duplicate", detail="like b")
+    near = Reject(item_id="a", step="near_duplicates", reason="near_duplicate:b", detail="like b")
+    looked = StepCount(step="near_duplicates", taken=4, given=3, rejects={"near_duplicate:b": 1})
     odd = Reject(item_id="c", step="verify", reason="contradiction:AU12", detail="x | y <think>")
-    export_rows(rows, tmp_path, tmp_path / "out", PLAIN, [near, odd, odd], run={"recipe": "12ab"})
+    export_rows(rows, tmp_path, tmp_path / "out", PLAIN, [near, odd, odd], steps=[looked])
     card = (tmp_path / "out/README.md").read_text()
     for line in (
         "license: other",
@@ -275,8 +278,9 @@ def test_the_card_tells_what_is_inside(tmp_path: Path, make_row: MakeRow) -> Non
         "| exp_cot | tiny | 2 | 1 | `ab12` | 2.00 | 0.50 | 14 | stop: 2 |",
         "| caption | templates | 1 | – | – | 1.00 | – | – | – |",
         "| verify | contradiction:AU12 | 2 | x \\| y &lt;think> |",
-        "Near-duplicate rate: 25.00%",  # 1 of 1 + 3 pictures
-        "- recipe: `12ab`",
+        "| near_duplicates | near_duplicate:b | 1 | like b |",
+        "| near_duplicates | 4 | 3 | 1 |",
+        "Near-duplicate rate: 25.0% (1 of 4 items).",
     ):
         assert line in card, line
 
@@ -298,3 +302,19 @@ def test_diversity_against_a_baseline(tmp_path: Path, make_row: MakeRow) -> None
     # 2 words, twice: 2 different of 4; 1 pair of 2; no triples; the second answer is a duplicate.
     assert "| **baseline corpus**, as many | 2 | 0.500 | 0.500 | – |" in card
     assert "| **all writers**, drawn to compare | 2 |" in card
+
+
+def test_reasons_that_name_ids_share_a_line() -> None:
+    losses = Losses()
+    for n in range(100):
+        for reason in (f"near_duplicate:{n}", f"contradiction:AU{n % 3}", "unreadable_picture"):
+            losses.reject(Reject(item_id="x", step="s", reason=reason, detail=str(n)))
+    assert losses.rejects == {
+        ("s", "near_duplicate:…"): 100,
+        ("s", "contradiction:AU0"): 34,
+        ("s", "contradiction:AU1"): 33,
+        ("s", "contradiction:AU2"): 33,
+        ("s", "unreadable_picture"): 100,
+    }
+    assert losses.examples["s", "near_duplicate:…"] == "0"
+    assert losses.examples.keys() == losses.rejects.keys()

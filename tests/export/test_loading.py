@@ -20,7 +20,7 @@ QWEN_STYLE = (
     "{% elif 'text' in part %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
 )
 """The tests Qwen-VL's templates make: a key that is there, be it empty, counts as a picture."""
-BOTH = ExportOptions(forms=("chat", "rl"), gallery_rows=0)
+BOTH = ExportOptions(forms=("chat", "rl", "sharegpt"), gallery_rows=0)
 
 
 def rendered(messages: list[dict[str, Any]], template: str = QWEN_STYLE) -> str:

@@ -1,0 +1,118 @@
+"""Export the folder of a finished run: where its rows, rejects, report and face boxes are."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data_engine.export.corpus import Exported, export_rows
+from data_engine.export.options import ExportOptions
+from data_engine.export.place import MARKER
+from data_engine.row import Row
+from data_engine.shards import StepCount, read_items
+from data_engine.step import Reject
+from facellm.core.errors import FaceLLMError
+from facellm.core.recipe import check
+from facellm.core.sample import Box, Sample
+
+
+def export(folder: Path, options: ExportOptions | Mapping[str, Any]) -> Exported:
+    """Export a finished run.
+
+    An export that was made of the same rows with the same options is left as it is, so that a
+    recipe can be run again.
+
+    Args:
+        folder: the run's folder, with `rows.jsonl` and `report.json`.
+        options: how; plain values, as in a recipe, are checked first.
+
+    Raises:
+        FaceLLMError: wrong options, a folder without a finished run or without rows, or what
+            `export_rows` raises.
+    """
+    if not isinstance(options, ExportOptions):
+        options = check(ExportOptions, dict(options), "export")
+    rows = _rows_file(folder)
+    out = options.out or folder / "export"
+    made_of = _made_of(rows, options)
+    before = _read_json(out / MARKER)
+    if before is not None and before.get("made_of") == made_of:
+        return Exported(out=out, **{key: before[key] for key in ("rows", "scorable", "failures")})
+    report = _read_json(folder / "report.json") or {"steps": []}
+    return export_rows(
+        rows_of(rows),
+        folder,
+        out,
+        options,
+        rejects=rejects_of(folder),
+        baseline=None if options.baseline is None else rows_of(_rows_file(options.baseline)),
+        boxes=lambda ids: boxes_of(_sample_files(folder), ids),
+        steps=[StepCount.model_validate(step) for step in report["steps"]],
+        made_of=made_of,
+    )
+
+
+def rows_of(path: Path) -> Iterator[Row]:
+    """The rows of a `rows.jsonl`, one at a time."""
+    for item in read_items(path):
+        assert isinstance(item, Row), "the engine sorts items into files by their kind"
+        yield item
+
+
+def rejects_of(folder: Path) -> Iterator[Reject]:
+    """Everything a run took out, step by step, without the items themselves."""
+    for path in sorted((folder / "rejects").glob("*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                yield Reject.model_validate({**json.loads(line), "item": None})
+
+
+def boxes_of(files: Iterable[Path], ids: Sequence[str]) -> dict[str, list[Box]]:
+    """Face boxes of the samples with these ids, as far as the files have them."""
+    wanted, found = set(ids), {}
+    for file in files:
+        for sample in read_items(file):
+            if not wanted:
+                return found
+            if isinstance(sample, Sample) and sample.id in wanted:
+                found[sample.id] = [face.box for face in sample.faces]
+                wanted.remove(sample.id)
+    return found
+
+
+def _rows_file(folder: Path) -> Path:
+    path = folder / "rows.jsonl"
+    if not (folder / "report.json").is_file():
+        raise FaceLLMError(f"{folder} holds no finished run (no report.json); run its recipe first")
+    if not path.is_file():
+        raise FaceLLMError(
+            f"the run in {folder} gave no rows; expected a recipe with a step that writes texts"
+        )
+    return path
+
+
+def _sample_files(folder: Path) -> list[Path]:
+    """Where the samples of the rows may stand: in the run, or in the corpora it was made from."""
+    recipe = folder / "recipe.yaml"
+    sources = yaml.safe_load(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
+    places = [folder, *(Path(str(s.get("path", ""))) for s in sources.get("sources", []))]
+    files = (place / "samples.jsonl" for place in places)
+    return [file for file in files if file.is_file()]
+
+
+def _made_of(rows: Path, options: ExportOptions) -> dict[str, Any]:
+    """What an export depends on: the rows' bytes and the options but for the place."""
+    with rows.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    chosen = options.model_dump(mode="json", exclude={"out", "overwrite", "baseline"})
+    return {"rows_sha256": digest, "options": chosen, "baseline": options.baseline is not None}
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
