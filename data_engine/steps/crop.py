@@ -1,0 +1,125 @@
+"""Cut each face out, upright, into a picture of its own."""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+
+from data_engine.step import Item, Reject, Step
+from data_engine.steps.pictures import read_picture, reject, square_around
+from facellm.core.errors import FaceLLMError, given
+from facellm.core.sample import Face, FaceLabels, Sample
+from facellm.faces.crop import box_of, pixels
+
+
+class Crop(Step):
+    """One square picture and one sample a face; clips and rows pass as they are.
+
+    The picture's edge repeats where a crop reaches beyond it. Box, points and the roll of a
+    labelled pose follow; all other labels stay. Rejects: `unreadable_picture`, `no_face`.
+    """
+
+    name: ClassVar[str] = "crop"
+
+    size: int = Field(default=256, ge=32, le=2048)
+    """Pixels along an edge of the crops."""
+    margin: float = Field(default=1.6, ge=1, le=5)
+    """Width of the crop in units of the face's own square."""
+    upright: bool = True
+    """Turn the crop so that the eye line is level; a face without points is never turned."""
+    store: str = "crops"
+    """Folder of the crops, below the corpus folder."""
+    encoding: Literal["png", "jpeg"] = "png"
+    """`jpeg` (quality 95) is about a fifth of the size of `png`, which is exact."""
+
+    def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
+        into = folder_below(folder, self.store)
+        for item in items:
+            if not isinstance(item, Sample):
+                yield item
+                continue
+            if not item.faces:
+                yield reject(item, self.name, "no_face", "put find_faces before crop")
+                continue
+            image = read_picture(item, folder, self.name)
+            if isinstance(image, Reject):
+                yield image
+                continue
+            for face in item.faces:
+                yield self._cut(item, face, pixels(image), into, folder)
+
+    def _cut(
+        self, sample: Sample, face: Face, array: np.ndarray, into: Path, folder: Path
+    ) -> Sample:
+        crop = square_around(face, self.margin, self.upright)
+        data = encode(crop.cut(array, self.size), self.encoding)
+        corners = np.array(face.box).reshape(2, 2)[[[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1]]
+        points = None
+        if face.points:
+            inside = crop.to_crop(np.array(face.points), self.size)
+            points = [(round(float(x), 2), round(float(y), 2)) for x, y in inside]
+            box = box_of(inside)
+        else:
+            moved = crop.to_crop(corners, self.size)
+            box = (*moved.min(0).tolist(), *moved.max(0).tolist())
+        x0, y0, x1, y1 = (round(v, 2) for v in box)
+        changed = {
+            "box": (x0, y0, x1, y1),
+            "points": points,
+            "labels": _turned(face.labels, crop.angle),
+        }
+        identity, path = store(data, into, self.encoding)
+        return sample.model_copy(
+            update={
+                "id": identity,
+                "image": Path(os.path.relpath(path, folder)).as_posix(),
+                "faces": [face.model_copy(update=changed)],
+            }
+        )
+
+
+def _turned(labels: FaceLabels, angle: float) -> FaceLabels:
+    """Labels in a picture turned back by `angle`; gaze is stated in the head and stays."""
+    if labels.pose is None or angle == 0:
+        return labels
+    pitch, yaw, roll = labels.pose
+    # A face turned clockwise leans to the subject's left, which is a negative roll.
+    return labels.model_copy(update={"pose": (pitch, yaw, round(roll + angle, 4))})
+
+
+def folder_below(folder: Path, name: str) -> Path:
+    """Make and return a folder inside the corpus folder.
+
+    Raises:
+        FaceLLMError: a name that leads out of it.
+    """
+    into = folder / name
+    if not into.resolve().is_relative_to(folder.resolve()):
+        raise FaceLLMError(f"store {given(name)} leads out of the corpus folder; name one below it")
+    into.mkdir(parents=True, exist_ok=True)
+    return into
+
+
+def encode(array: np.ndarray, encoding: Literal["png", "jpeg"]) -> bytes:
+    """Encode (H, W, 3) uint8 for storage; equal pixels give equal bytes."""
+    buffer = io.BytesIO()
+    options = {"quality": 95} if encoding == "jpeg" else {"compress_level": 4}
+    Image.fromarray(array).save(buffer, encoding.upper(), **options)
+    return buffer.getvalue()
+
+
+def store(data: bytes, into: Path, encoding: str) -> tuple[str, Path]:
+    """Write a picture under its content hash, whole or not at all; returns id and path."""
+    identity = hashlib.sha256(data).hexdigest()[:16]
+    path = into / f"{identity}.{'jpg' if encoding == 'jpeg' else encoding}"
+    if not path.exists():
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part.write_bytes(data)
+        part.replace(path)
+    return identity, path

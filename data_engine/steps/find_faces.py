@@ -1,0 +1,105 @@
+"""Find the faces of each picture: boxes, 68 points, confidence.
+
+Labels that a source gave stay with their face: a found face answers a labelled box by overlap, or,
+where the one labelled face stands for the whole picture, it is the found face nearest its middle.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from data_engine.step import Item, Reject, Step
+from data_engine.steps.pictures import (
+    SAME_FACE,
+    FinderName,
+    area,
+    finder_of,
+    pair_up,
+    read_picture,
+    reject,
+)
+from facellm.core.sample import Face, Sample
+from facellm.faces.finder import left_to_right
+
+WHOLE_PICTURE = 0.9
+"""A labelled box that covers this share of the picture says nothing about where the face is."""
+
+
+class FindFaces(Step):
+    """Fill boxes and points. Samples whose faces all have points, clips and rows pass as they are.
+
+    Rejects: `unreadable_picture`; `no_face` where nothing was found, or none of the labelled faces.
+    """
+
+    name: ClassVar[str] = "find_faces"
+
+    finder: FinderName = "builtin"
+    """`builtin` needs no files, `mediapipe` is more exact."""
+    finder_model: Path | None = None
+    """Folder of the model files; `mediapipe` needs one."""
+    least_overlap: float = Field(default=SAME_FACE, gt=0, le=1)
+    """IoU from which a found face answers a labelled box."""
+    others: bool = False
+    """Whether to add, unlabelled, found faces that answer no labelled one. A picture without
+    labelled faces gets all that are found."""
+    keep: bool = False
+    """Keep a sample in which no face was found, as it was, instead of rejecting it."""
+
+    def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
+        finder = finder_of(self.finder, self.finder_model)
+        for item in items:
+            if not isinstance(item, Sample) or _complete(item):
+                yield item
+                continue
+            image = read_picture(item, folder, self.name)
+            if isinstance(image, Reject):
+                yield image
+                continue
+            found = finder.find(image)
+            faces = self._merge(item.faces, found, image.size)
+            if faces is not None:
+                yield item.model_copy(update={"faces": faces})
+            elif self.keep:
+                yield item
+            else:
+                seen = f"found {len(found)} faces, none of the {len(item.faces)} labelled"
+                yield reject(item, self.name, "no_face", seen if item.faces else "")
+
+    def _merge(
+        self, known: list[Face], found: list[Face], size: tuple[int, int]
+    ) -> list[Face] | None:
+        """The sample's faces with places from `found`; None where no face was placed."""
+        if not known:
+            return found or None
+        if len(known) == 1 and area(known[0].box) >= WHOLE_PICTURE * size[0] * size[1]:
+            middle = most_central(found, size)
+            pairs = {} if middle is None else {0: middle}
+        else:
+            pairs = pair_up([f.box for f in known], [f.box for f in found], self.least_overlap)
+        # A face that already has points has them from somebody who knew better.
+        placed = [
+            face if face.points or n not in pairs
+            else found[pairs[n]].model_copy(update={"labels": face.labels})
+            for n, face in enumerate(known)
+        ]  # fmt: skip
+        if not any(face.points for face in placed):
+            return None
+        if self.others:
+            placed += [f for n, f in enumerate(found) if n not in pairs.values()]
+        return left_to_right(placed)
+
+
+def _complete(sample: Sample) -> bool:
+    return bool(sample.faces) and all(face.points for face in sample.faces)
+
+
+def most_central(found: list[Face], size: tuple[int, int]) -> int | None:
+    """Index of the face nearest the middle of a picture of `size` (width, height)."""
+
+    def offset(n: int) -> float:
+        x0, y0, x1, y1 = found[n].box
+        return abs((x0 + x1) / 2 - size[0] / 2) + abs((y0 + y1) / 2 - size[1] / 2)
+
+    return min(range(len(found)), key=offset, default=None)
