@@ -193,7 +193,9 @@ def _work(
 
 def _executor(name: str) -> RunShards:
     if name == "ray":
-        from data_engine.executors.ray import run_shards
-    else:
-        from data_engine.executors.local import run_shards
-    return run_shards
+        from data_engine.executors import ray
+
+        return ray.run_shards
+    from data_engine.executors import local
+
+    return local.run_shards

@@ -64,7 +64,8 @@ def check(kind: type[AnyPart], data: Any, where: str) -> AnyPart:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise FaceLLMError(f"{where}: {key}: {first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")  # ours, raised by a validator
+        raise FaceLLMError(f"{where}: {key + ': ' if key else ''}{message}") from None
 
 
 def dump(recipe: BaseModel) -> str:

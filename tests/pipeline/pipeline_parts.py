@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -170,3 +172,29 @@ class Nonsense(Step):
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         for item in items:
             yield item.id  # type: ignore[misc]
+
+
+class Waiter(Step):
+    """Asks for up to `window` items at a time, each in a thread that waits; keeps their order."""
+
+    name: ClassVar[str] = "waiter"
+    waits: ClassVar[bool] = True
+
+    window: int = 8
+    """Calls in flight."""
+    seconds: float = 0.01
+    """A call takes."""
+
+    def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
+        with ThreadPoolExecutor(self.window) as threads:
+            calls: deque[Future[Item]] = deque()
+            for item in items:
+                calls.append(threads.submit(self._call, item))
+                if len(calls) == self.window:
+                    yield calls.popleft().result()
+            while calls:
+                yield calls.popleft().result()
+
+    def _call(self, item: Item) -> Item:
+        time.sleep(self.seconds)
+        return item

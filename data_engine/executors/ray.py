@@ -1,0 +1,100 @@
+"""Shards on a cluster, by Ray Data: a pool of actors that all see the run's folder.
+
+Only numbers of shards travel; items are read from and written to the shared file system. `ray.init`
+finds a running cluster through `RAY_ADDRESS`, else it starts one on this machine.
+"""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from data_engine.shards import Done
+from data_engine.stage import Job, Work
+from facellm.core.errors import FaceLLMError
+
+_AHEAD = 1
+"""Shards an actor is given besides those it works on, so that it never waits for the next."""
+
+
+def run_shards(job: Job, shards: Iterable[int], workers: int) -> Iterator[Done]:
+    """Do a job's shards on Ray; yields their markers as they are finished, in any order.
+
+    Ray Data plans with all inputs at hand, so the stream before must be written to its end first.
+
+    Args:
+        job: what to do.
+        shards: numbers.
+        workers: actors, one CPU each.
+
+    Raises:
+        FaceLLMError: what stopped a shard, or Ray is not installed; finished shards stay.
+    """
+    numbers = list(shards)
+    if not numbers:
+        return
+    lanes = Work(job).lanes
+    ray = _connected(workers)
+    pool = ray.data.ActorPoolStrategy(
+        size=workers,
+        max_tasks_in_flight_per_actor=lanes + _AHEAD,
+        max_concurrent_calls_per_actor=lanes,
+        enable_true_multi_threading=lanes > 1,
+    )
+    inputs = ray.data.from_items([{"shard": n} for n in numbers], override_num_blocks=len(numbers))
+    results = inputs.map_batches(
+        _Actor, batch_size=1, compute=pool, num_cpus=1, fn_constructor_args=(job, sys.path)
+    )
+    try:
+        for row in results.iter_batches(batch_size=1, prefetch_batches=0):
+            if row["error"][0]:
+                kind = FaceLLMError if row["known"][0] else RuntimeError
+                raise kind(str(row["error"][0]))
+            yield Done.model_validate_json(str(row["done"][0]))
+    except ray.exceptions.RayError as error:
+        raise FaceLLMError(
+            f"Ray gave up: {str(error).splitlines()[0]}; finished shards are kept: "
+            "run the same command again"
+        ) from error
+
+
+class _Actor:
+    """What runs on a node: ready for a job once, then called with shards."""
+
+    def __init__(self, job: Job, path: list[str]) -> None:
+        # Steps named module:Class must be found wherever the recipe was started from.
+        sys.path.extend(place for place in path if place not in sys.path)
+        self._work = Work(job)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+        shard = int(batch["shard"][0])
+        done, error, known = "", "", True
+        try:
+            done = self._work(shard).model_dump_json()
+        except FaceLLMError as problem:
+            error = str(problem)
+        except Exception:
+            error, known = f"shard {shard} failed on Ray:\n{traceback.format_exc()}", False
+        return {"done": [done], "error": [error], "known": [known]}
+
+
+def _connected(workers: int) -> Any:
+    """The `ray` module, connected, and as quiet as a run's own progress demands."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise FaceLLMError(
+            "executor: ray needs Ray; install it with: pip install 'facellm[cluster]'"
+        ) from None
+    if not ray.is_initialized():
+        here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
+        ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False, **here)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return ray
