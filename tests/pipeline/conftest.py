@@ -20,7 +20,7 @@ def recipe(tmp_path):
             "shard_size": 4,
             **keys,
         }
-        if "sources" in keys:
+        if "sources" in keys and "source" not in keys:
             del data["source"]
         path = tmp_path / name
         path.write_text(yaml.safe_dump(data))

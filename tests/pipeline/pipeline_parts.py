@@ -198,3 +198,28 @@ class Waiter(Step):
     def _call(self, item: Item) -> Item:
         time.sleep(self.seconds)
         return item
+
+
+class Fragile(Step):
+    """Gives up on the eleventh item until a file is there; writes down what it did."""
+
+    name: ClassVar[str] = "fragile"
+
+    def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
+        for item in items:
+            ready = Path(os.environ.get("FRAGILE_UNTIL", "/")).exists()
+            if item.id == "s10" and not ready:
+                raise FaceLLMError("not ready")
+            if log := os.environ.get("FRAGILE_LOG"):
+                with Path(log).open("a") as file:
+                    file.write(item.id + "\n")
+            yield item
+
+
+class Shifting(Numbers):
+    """Numbers that begin elsewhere on another day."""
+
+    def read(self, out: Path) -> Iterator[Item | Reject]:
+        by = int(os.environ["SHIFTING_BY"])
+        for item in super().read(out):
+            yield item.model_copy(update={"id": f"s{by + int(item.id[1:])}"})
