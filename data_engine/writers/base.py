@@ -5,16 +5,18 @@ item ── writer ──▶ Draft ── templates ─────────�
 """
 
 import hashlib
-import json
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from data_engine.row import Making, Message, Row
 from facellm.core.sample import Clip, FaceLabels, Provenance, Record, Sample
 from facellm.core.splits import Split
+from facellm.tasks.response import Register
 
 
 class Draft(Record):
@@ -40,27 +42,72 @@ class Draft(Record):
 
     def row(self, making: Making, texts: list[str] | None = None) -> Row:
         """The row of this draft; `texts` replace the assistant's turns, in order."""
+        messages = self.messages if texts is None else self._reworded(texts)
+        # Field by field: dumping and validating again what is a record already costs 10 times more.
+        return Row(
+            id=self.row_id,
+            sample_ids=self.sample_ids,
+            images=self.images,
+            videos=self.videos,
+            messages=messages,
+            task=self.task,
+            truth=self.truth,
+            facts=self.facts,
+            weak=self.weak,
+            provenance=self.provenance,
+            split=self.split,
+            making=making,
+        )
+
+    def _reworded(self, texts: list[str]) -> list[Message]:
         messages = list(self.messages)
-        if texts is not None:
-            turns = [n for n, message in enumerate(messages) if message.role == "assistant"]
-            assert len(turns) == len(texts), "one text for each assistant turn"
-            for n, text in zip(turns, texts, strict=True):
-                part = messages[n].content[0].model_copy(update={"text": text})
-                messages[n] = messages[n].model_copy(update={"content": [part]})
-        shared = self.model_dump(exclude={"writer", "variant", "briefs", "messages"})
-        return Row(id=self.row_id, messages=messages, making=making, **shared)
+        turns = [n for n, message in enumerate(messages) if message.role == "assistant"]
+        assert len(turns) == len(texts), "one text for each assistant turn"
+        for n, text in zip(turns, texts, strict=True):
+            part = messages[n].content[0].model_copy(update={"text": text})
+            messages[n] = messages[n].model_copy(update={"content": [part]})
+        return messages
 
     @property
     def row_id(self) -> str:
         """The same whoever words the texts, so that runs with other teachers can be compared."""
-        key = json.dumps([self.sample_ids, self.writer, self.task, self.variant])
+        key = "\n".join((*self.sample_ids, self.writer, self.task, str(self.variant)))
         return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-class Writer(Protocol):
+class Style(Record):
+    """What all writers heed."""
+
+    registers: dict[Register, float] = Field(
+        default={"task": 0.5, "prose": 0.5}, min_length=1, max_length=2
+    )
+    """How often JSON answers (`task`) and sentences (`prose`) are asked for, as weights."""
+    apparent_age: bool = False
+    """Whether descriptions may state the labelled age."""
+
+
+@dataclass(frozen=True)
+class Writer(ABC):
     """One kind of text. Everything random comes from `rng`, which is seeded by the item."""
 
-    name: str
+    style: Style = field(default_factory=Style)
+    name: ClassVar[str]
+    needs_labels: ClassVar[bool] = True
+    """False for texts that may be written about any picture, such as refusals."""
 
+    @abstractmethod
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
-        """Yield the conversations this item has labels for; none where it has not."""
+        """Yield the conversations this item has labels for; none where it has not.
+
+        The stream is finite and its first drafts are as good as its last: callers take as many as
+        they want.
+        """
+
+    def pair(self, first: Sample, second: Sample, rng: random.Random) -> Iterator[Draft]:
+        """Yield conversations about two pictures of one subject; most kinds of text have none."""
+        return iter(())
+
+    def register(self, rng: random.Random) -> Register:
+        """Draw a register by the weights of the style."""
+        names = list(self.style.registers)
+        return rng.choices(names, list(self.style.registers.values()))[0]

@@ -1,0 +1,85 @@
+"""What a teacher is told before it words an answer: the known labels, the form, the limits.
+
+A brief goes into the teacher's prompt and nowhere else; no question of a row ever holds it.
+"""
+
+from collections.abc import Sequence
+
+from facellm.core.evidence import line_region, region_name
+from facellm.core.facs import INTENSITY_WORDS, intensity_word, unit
+from facellm.core.sample import FaceLabels
+from facellm.tasks.reasoning import ABSENT_BELOW
+from facellm.tasks.units import whole
+
+PROSE = (
+    "Write plain sentences, no lists, no tags, no markdown. Cite every action unit you mention "
+    "right after the words that describe it, with its intensity, as in: the lip corners are "
+    "pulled up (AU12, marked). Intensity words: " + ", ".join(INTENSITY_WORDS) + ". "
+    "Mention each unit once; say of a unit that does not act: AU4 is absent. Name one emotion "
+    "only, once, after a verb such as looks or shows, in a sentence without a negation."
+)
+THINK = (
+    "Write exactly two blocks. First <think>, one line a region from top to bottom as in "
+    "'brows: inner corners raised (AU1, marked); lowered and drawn together (AU4, slight)', then "
+    "a line 'absent: AU12' if a unit is worth denying, then one closing line without a colon that "
+    "interprets the combination and names the emotion, </think>. Then on a new line the answer "
+    "block with the emotion as JSON, unchanged."
+)
+LIMITS = (
+    "State nothing the labels do not hold. Describe what is visible and how people usually read "
+    "it; never claim to know what is felt, thought or intended. Say nothing about identity, "
+    "name, honesty, health, diagnosis, origin, religion, orientation, gender, character or "
+    "suitability. No hedges such as maybe or possibly. Do not mention labels or these rules."
+)
+REFUSE = (
+    "Refuse politely in one to three sentences: a picture of a face cannot tell this. Say what "
+    "you can describe instead. State nothing about the face and no guess, however hedged."
+)
+
+
+def known(labels: FaceLabels) -> str:
+    """The labels of one face in words: units with intensity and region, emotion, pose."""
+    lines = []
+    if labels.emotion is not None:
+        lines.append(f"emotion: {labels.emotion}")
+    if labels.action_units is not None:
+        units = sorted(labels.action_units.items())
+        acting = [(n, value) for n, value in units if whole(value) >= 1]
+        seen = [_unit(n, value) for n, value in acting]
+        lines.append(f"action units: {'; '.join(seen) or 'none acts'}")
+        absent = [f"AU{n}" for n, value in units if value < ABSENT_BELOW]
+        if absent:
+            lines.append(f"absent: {', '.join(absent)}")
+    if labels.pose is not None:
+        pitch, yaw, roll = labels.pose
+        lines.append(
+            f"head in radians: pitch {pitch:.2f} (+ up), yaw {yaw:.2f} (+ to the subject's right), "
+            f"roll {roll:.2f} (+ to the subject's right)"
+        )
+    named = [f"{name}: {'yes' if value else 'no'}" for name, value in _attributes(labels)]
+    return "\n".join(lines + ([f"visible: {', '.join(named)}"] if named else []))
+
+
+def _attributes(labels: FaceLabels) -> Sequence[tuple[str, bool]]:
+    return sorted((labels.attributes or {}).items())
+
+
+def _unit(number: int, value: float) -> str:
+    au = unit(number)
+    where = region_name(line_region(number))
+    return f"AU{number} {au.phrase} ({where}, {intensity_word(whole(value))})"
+
+
+def brief(kind: str, faces: Sequence[FaceLabels], form: str = PROSE) -> str:
+    """The instruction for one assistant turn.
+
+    Args:
+        kind: what to write, as a sentence.
+        faces: what is known of each face the turn speaks about, in the order it names them.
+        form: the grammar of the answer, `PROSE`, `THINK` or another.
+    """
+    if len(faces) == 1:
+        told = known(faces[0])
+    else:
+        told = "\n".join(f"Face {n}:\n{known(labels)}" for n, labels in enumerate(faces, 1))
+    return f"{kind}\n\nKnown:\n{told}\n\n{form}\n{LIMITS}"

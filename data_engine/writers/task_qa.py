@@ -1,0 +1,56 @@
+"""Single questions of every task, in both registers, with the answer a good model would give."""
+
+import random
+from collections.abc import Iterator
+from typing import ClassVar
+
+from data_engine.writers.base import Draft, Writer
+from data_engine.writers.brief import PROSE, THINK, brief
+from data_engine.writers.talk import Turn, as_picture, draft
+from data_engine.writers.truth import truth_of, weak_for
+from facellm.core.sample import Clip, Sample
+from facellm.tasks import TASKS
+from facellm.tasks.response import Register, Unanswerable
+
+MISSING_SHARE = 0.03
+"""Share of the questions that ask about a face which the picture does not show."""
+SENTENCES = "Answer the user's question about the face in one to four sentences."
+
+
+def ask_task(
+    name: str, picture: Sample, rng: random.Random, face: int, register: Register
+) -> Turn | None:
+    """One turn of a task about the face with this number from 1; None without its labels."""
+    exchange = TASKS[name].exchange(picture, rng, face, register)
+    if exchange is None:
+        return None
+    if isinstance(exchange.answer, Unanswerable):
+        return Turn(exchange.question, exchange.text, name, truth_of(exchange.answer))
+    labels = picture.faces[face - 1].labels
+    told = None
+    if not exchange.text.startswith("<answer>"):
+        form = THINK if exchange.text.startswith("<think>") else PROSE
+        told = brief(SENTENCES, [labels], form)
+    truth, weak = truth_of(exchange.answer), weak_for(name, labels)
+    return Turn(exchange.question, exchange.text, name, truth, told, weak)
+
+
+class TaskQA(Writer):
+    """One question, one answer, for every task in random order."""
+
+    name: ClassVar[str] = "task_qa"
+
+    def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
+        """Two rounds over the tasks; among several faces one is drawn for each question."""
+        picture, count = as_picture(item), len(as_picture(item).faces)
+        if not count:
+            return
+        for variant, name in enumerate(rng.sample([*TASKS], len(TASKS)) * 2):
+            face = rng.randint(1, count)
+            turn = ask_task(name, picture, rng, face, self.register(rng))
+            if turn is None:
+                continue
+            if isinstance(item, Sample) and rng.random() < MISSING_SHARE:
+                turn = ask_task(name, picture, rng, count + rng.randint(1, 2), self.register(rng))
+                assert turn is not None, "a missing face needs no labels"
+            yield draft(self.name, [item], [turn], variant)
