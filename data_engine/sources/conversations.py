@@ -108,7 +108,7 @@ class Imported(Source, ABC):
 
 
 def unique_ids(records: Iterator[JsonRecord], key: str | None) -> Iterator[JsonRecord]:
-    """Pass the records on, each id once a file; a record without an id is not looked at.
+    """Pass the records of one file on, each id once; a record without an id is not looked at.
 
     Raises:
         FaceLLMError: an id that was there before; both places are named.
@@ -117,7 +117,7 @@ def unique_ids(records: Iterator[JsonRecord], key: str | None) -> Iterator[JsonR
     for record in records:
         value = record.values.get(key) if key else None
         if value is not None:
-            once.see((record.file, str(value)), record.where)
+            once.see(str(value), record.where)
         yield record
 
 

@@ -20,7 +20,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 

@@ -38,32 +38,38 @@ class Parquet(Embedded):
         if not files:
             raise FaceLLMError(f"no parquet file in {self.path}; expected at least one")
         for file in files:
-            split = _split_of(file)
-            if split is None or self.columns.split or self.wants(split):
-                names, rows = self._rows(file)
-                folder = file.parent if self.pictures is None else self.pictures
-                for number, row in enumerate(rows, 1):
-                    yield self.item(row, names, Place(file, number, folder, split), out)
+            split, table = _split_of(file), self._opened(file)
+            names = table.schema_arrow.names
+            if split is not None and self.columns.split not in names and not self.wants(split):
+                continue
+            classes = _class_names(table.schema_arrow.metadata)
+            folder = file.parent if self.pictures is None else self.pictures
+            rows = (
+                row
+                for batch in table.iter_batches(BATCH, columns=self.columns.used(names))
+                for row in batch.to_pylist()
+            )
+            for number, row in enumerate(rows, 1):
+                yield self.item(row, classes, Place(file, number, folder, split), out)
 
-    def _rows(self, path: Path) -> tuple[Names, Iterator[dict[str, Any]]]:
+    def _opened(self, path: Path) -> Any:
+        """The parquet file, with the columns that the recipe names."""
         try:
             import pyarrow as pa
             from pyarrow import parquet
         except ImportError:
             raise FaceLLMError("parquet needs pyarrow; run: pip install 'facellm[data]'") from None
         try:
-            file = parquet.ParquetFile(path)
+            table = parquet.ParquetFile(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise FaceLLMError(f"{path} is no parquet file: {str(error)[:120]}") from None
-        schema = file.schema_arrow
-        missing = [column for column in self.columns.named() if column not in schema.names]
+        names = table.schema_arrow.names
+        missing = [column for column in self.columns.named() if column not in names]
         if missing:
             raise FaceLLMError(
-                f"{path.name} lacks the columns {', '.join(missing)}; it has "
-                f"{', '.join(schema.names)}"
+                f"{path.name} lacks the columns {', '.join(missing)}; it has {', '.join(names)}"
             )
-        batches = file.iter_batches(BATCH, columns=self.columns.used(schema.names))
-        return _class_names(schema.metadata), (row for part in batches for row in part.to_pylist())
+        return table
 
 
 def _split_of(file: Path) -> Split | None:

@@ -54,9 +54,9 @@ def _turn(record: JsonRecord, number: int, turn: object) -> Turn:
 
 
 def _part(record: JsonRecord, number: int, part: object) -> Part:
-    kind = part.get("type") if isinstance(part, dict) else None
-    if kind == "text" and isinstance(part["text"], str):
-        return Part(type="text", text=part["text"])
+    kind, text = (part.get("type"), part.get("text")) if isinstance(part, dict) else (None, None)
+    if kind == "text" and isinstance(text, str):
+        return Part(type="text", text=text)
     if kind in ("image", "video"):
         return Part(type=kind)
     raise record.error(
@@ -91,7 +91,7 @@ def check_turns(record: JsonRecord, turns: list[Turn]) -> None:
             "assistant last, perhaps a system text before them"
         )
     for number, turn in enumerate(turns, 1):
-        if not turn.content:
+        if not any(part.type != "text" or (part.text or "").strip() for part in turn.content):
             raise record.error(f"turn {number} says nothing; expected text")
         if turn.role != "user" and any(part.type != "text" for part in turn.content):
             raise record.error(f"turn {number}: {turn.role} shows a picture; expected text only")
