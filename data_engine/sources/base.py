@@ -155,7 +155,7 @@ class Source(BaseModel, ABC):
         )
 
     def reject(self, file: Path, why: str, where: str = "", reason: str = "") -> Reject:
-        """A file that cannot be used.
+        """A file that cannot be used, named by its place in the data set.
 
         Args:
             file: the picture or clip.
@@ -165,8 +165,10 @@ class Source(BaseModel, ABC):
         """
         reason = reason or ("unreadable" if file.is_file() else "missing_file")
         named = f", named at {where}" if where else ""
+        root = self.path if self.path.is_dir() else self.path.parent
+        place = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
         return Reject(
-            item_id=str(file), step=f"source:{self.name}", reason=reason,
+            item_id=place, step=f"source:{self.name}", reason=reason,
             detail=f"{file.name}: {why}{named}",
         )  # fmt: skip
 

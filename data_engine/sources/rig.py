@@ -41,11 +41,15 @@ class Rig(Source):
     count: int = Field(default=100, ge=1)
     """Frames, without counterparts."""
     seed: int = Field(default=0, ge=0)
+    """Another seed gives other frames of the same persons."""
     identities: int = Field(default=100, ge=1)
+    """Different persons."""
     start_identity: int = Field(default=0, ge=0)
+    """Number of the first person: corpora that must not share persons start apart."""
     size: int = Field(default=128, ge=32)
     """Side of the pictures in pixels."""
     interventions: bool = False
+    """Add to each frame its counterpart with one unit switched."""
 
     def check_path(self) -> None:
         if self.path != PROCEDURAL:

@@ -247,8 +247,16 @@ def test_the_limit_counts_items(name: str, root: Path, tmp_path: Path) -> None:
     assert read(name, root, tmp_path, limit=1)[0] == samples[:1]
 
 
-def test_the_sources_of_this_file_are_listed() -> None:
-    assert set(CASES) <= set(SOURCES)
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_listed_source_loads_under_its_name(name: str) -> None:
+    kind = load_source(name)
+    assert kind.name == name and kind.splits and kind.__doc__
+
+
+@pytest.mark.parametrize("name", [*CASES, "corpus", "rig", "lfw_emotion"])
+def test_the_options_in_a_recipe_explain_themselves(name: str) -> None:
+    fields = load_source(name).model_fields
+    assert [option for option, field in fields.items() if not field.description] == []
 
 
 @pytest.mark.parametrize("name", ["nothing", "json:loads", "data_engine.row:Row", "os:nothing"])
