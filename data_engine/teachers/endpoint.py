@@ -1,0 +1,143 @@
+"""A teacher behind any OpenAI-compatible server.
+
+prompt ─▶ payload ─▶ cache ─ hit ─▶ completion
+                       └─ miss ─▶ server ─▶ body ─▶ cache ─▶ completion or failure
+"""
+
+from pathlib import Path
+from typing import Any
+
+from data_engine.teachers.base import TRANSPORT, CallFailure, Completion, Prompt
+from data_engine.teachers.cache import CallCache, call_key
+from data_engine.teachers.failures import read_body
+from data_engine.teachers.http import http_client, http_library
+from data_engine.teachers.options import TeacherOptions
+from data_engine.teachers.tally import Tally
+from facellm.core.errors import FaceLLMError
+
+
+class Endpoint:
+    """One server, one model. Make it inside the event loop that will use it."""
+
+    def __init__(self, options: TeacherOptions, cache: Path, tally: Tally | None = None) -> None:
+        """Open the client and the cache.
+
+        Args:
+            options: of the teacher.
+            cache: file of completed calls.
+            tally: counts calls, tokens and money.
+
+        Raises:
+            FaceLLMError: the openai package or a needed key is missing, or the cache is no cache.
+        """
+        try:
+            import openai
+        except ImportError:
+            raise FaceLLMError(
+                "a teacher behind a server needs the openai package: pip install 'facellm[data]'"
+            ) from None
+        self._errors = openai
+        self.name, self._options = options.model, options
+        self._cache, self.tally = CallCache(cache), tally or Tally(options)
+        self._client = openai.AsyncOpenAI(
+            api_key=options.key(),
+            base_url=options.base_url,
+            timeout=options.timeout,
+            max_retries=options.max_retries,
+            http_client=http_client(options.timeout),
+        )
+        self._raw = http_library().Response
+        self._failed_in_a_row = 0
+
+    def payload(self, prompt: Prompt) -> dict[str, Any]:
+        """The body of the request."""
+        options = self._options
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": _messages(prompt),
+            "temperature": options.temperature,
+            "max_tokens": options.max_tokens,
+            "seed": options.seed + prompt.sample,
+            **options.extra,
+        }
+        if prompt.json_schema is not None:
+            schema = {"name": "answer", "schema": prompt.json_schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body
+
+    async def complete(self, prompt: Prompt) -> Completion | CallFailure:
+        """Answer from the cache, else ask the server; see `Teacher.complete`."""
+        payload = self.payload(prompt)
+        key = call_key(self.name, payload, prompt.sample)
+        known = self._cache.get(key)
+        if known is not None:
+            self.tally.cached += 1
+            return known
+        result = await self._call(payload)
+        said = result.completion if isinstance(result, CallFailure) else result
+        if said is not None:
+            self.tally.paid(said)
+            kept = self._cache.put(key, said)
+            result = kept if isinstance(result, Completion) else result
+        self._watch(result)
+        return result
+
+    async def _call(self, payload: dict[str, Any]) -> Completion | CallFailure:
+        errors = self._errors
+        try:
+            # The body as it came: building typed objects would cost more than all the rest.
+            response = await self._client.post("/chat/completions", body=payload, cast_to=self._raw)
+            return read_body(response.text, self.name)
+        except errors.APITimeoutError:
+            return CallFailure(reason="timeout", detail=f"no answer in {self._options.timeout:g} s")
+        except errors.APIConnectionError as error:
+            return CallFailure(reason="connection", detail=str(error.__cause__ or error)[:200])
+        except errors.RateLimitError as error:
+            return CallFailure(reason="rate_limit", detail=str(error)[:200])
+        except (
+            errors.AuthenticationError,
+            errors.PermissionDeniedError,
+            errors.NotFoundError,
+        ) as error:
+            raise FaceLLMError(
+                f"the teacher {self.name!r} at {self._client.base_url} refuses all calls "
+                f"({error.status_code}); check base_url, model and {self._options.api_key_env}"
+            ) from None
+        except errors.InternalServerError as error:
+            return CallFailure(reason="server_error", detail=str(error)[:200])
+        except errors.APIStatusError as error:
+            return CallFailure(reason="bad_request", detail=str(error)[:200])
+
+    def _watch(self, result: Completion | CallFailure) -> None:
+        """Stop the run where the server is gone instead of rejecting a million rows."""
+        if isinstance(result, Completion) or result.reason not in TRANSPORT:
+            self._failed_in_a_row = 0
+            return
+        self._failed_in_a_row += 1
+        self.tally.failed[result.reason] = self.tally.failed.get(result.reason, 0) + 1
+        if self._failed_in_a_row >= self._options.stop_after:
+            raise FaceLLMError(
+                f"the teacher {self.name!r} at {self._client.base_url} failed "
+                f"{self._failed_in_a_row} calls in a row, the last by {result.reason} "
+                f"({result.detail}); finished calls are kept, start again when it answers"
+            )
+
+    async def close(self) -> None:
+        """Close the connections and the cache."""
+        await self._client.close()
+        self._cache.close()
+
+
+def _messages(prompt: Prompt) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    images = list(prompt.images)
+    for role, text in prompt.messages:
+        if role == "user" and images:
+            parts: list[dict[str, Any]] = [
+                {"type": "image_url", "image_url": {"url": url}} for url in images
+            ]
+            messages.append({"role": role, "content": [*parts, {"type": "text", "text": text}]})
+            images = []
+        else:
+            messages.append({"role": role, "content": text})
+    return messages
