@@ -68,10 +68,11 @@ def _occurrences(file: Path) -> Iterator[Entry]:
     """The lines of a file of occurrences; the column of the frames is renamed to `frame`."""
     for entry in csv_entries(file, ()):
         columns = list(entry.values)
-        yield Entry(file, entry.line, {"frame": entry[columns[0]], **_rest(entry, columns[1:])})
+        yield Entry(file, entry.line, {"frame": entry[columns[0]], **_by_unit(entry, columns[1:])})
 
 
-def _rest(entry: Entry, columns: list[str]) -> dict[str, str]:
+def _by_unit(entry: Entry, columns: list[str]) -> dict[str, str]:
+    """The columns of units under their bare numbers, however the header writes them."""
     numbers = {name: name.upper().removeprefix("AU") for name in columns}
     wrong = [name for name, number in numbers.items() if not number.isdigit()]
     if wrong:

@@ -36,7 +36,7 @@ class Disfa(VideoSource):
     consent: ClassVar[str] = "participants consented to research use"
 
     camera: Literal["left", "right"] = "left"
-    """Whose videos to read; the codes were made on the left camera's."""
+    """Whose videos to read: both cameras filmed the same minutes."""
     frames: str | None = None
     """Folder below the path (or anywhere, when absolute) with a folder of numbered pictures for
     each person, which has the person's id (SN001) in its name; None reads the videos."""

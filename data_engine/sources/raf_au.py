@@ -20,7 +20,6 @@ from data_engine.sources.coded import OCCURS, known_units
 from data_engine.sources.table import Entry, check_unique, text_entries
 from data_engine.step import Item, Reject
 from facellm.core.errors import given
-from facellm.core.facs import ACTION_UNITS
 from facellm.core.sample import FaceLabels
 
 CODED = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 22, 23, 24, 25, 26, 27)
@@ -57,4 +56,4 @@ def _units(entry: Entry) -> dict[int, float] | None:
         if match is None:
             raise entry.error(f"{given(code)} is no unit; expected codes such as 4+L12, or null")
         units[int(match[1])] = OCCURS
-    return known_units((n, value) for n, value in units.items() if n in ACTION_UNITS)
+    return known_units(units.items())

@@ -224,6 +224,15 @@ def test_splits_are_the_sets_own(name: str, root: Path, tmp_path: Path) -> None:
         read(name, root, tmp_path, split="dev")
 
 
+def test_a_split_without_pictures_is_named(tmp_path: Path) -> None:
+    edit(mini.raf_db(tmp_path) / RAF, "test_0001.jpg 7\n", "")
+    with pytest.raises(
+        FaceLLMError, match=r"nothing of split 'test' in .*expected the data set raf"
+    ):
+        read("raf_db", tmp_path, tmp_path, split="test")
+    assert len(read("raf_db", tmp_path, tmp_path)[0]) == 2
+
+
 @names
 def test_an_unknown_label_is_named_with_its_line(name: str, root: Path, tmp_path: Path) -> None:
     CASES[name].unknown(root)
