@@ -1,10 +1,12 @@
 """Sources and steps for the tests of the pipeline: small, and named `pipeline_parts:Class`."""
 
 import os
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
@@ -223,3 +225,31 @@ class Shifting(Numbers):
         by = int(os.environ["SHIFTING_BY"])
         for item in super().read(out):
             yield item.model_copy(update={"id": f"s{by + int(item.id[1:])}"})
+
+
+def calls_of(folder: Path) -> sqlite3.Connection:
+    """What a slow teacher was paid for."""
+    calls = sqlite3.connect(folder / "calls.sqlite", timeout=60)
+    calls.execute("PRAGMA synchronous=OFF")  # processes are killed here, not machines
+    calls.execute("CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY)")
+    return calls
+
+
+class SlowTeacher(Waiter):
+    """A teacher that takes its time; remembers what it was paid for and logs what it is asked."""
+
+    name: ClassVar[str] = "slow_teacher"
+
+    folder: Path
+    """Where `calls.sqlite` and `asked.log` are."""
+
+    def _call(self, item: Item) -> Item:
+        with closing(calls_of(self.folder)) as calls:
+            if calls.execute("SELECT 1 FROM calls WHERE key = ?", (item.id,)).fetchone():
+                return item
+            with (self.folder / "asked.log").open("a") as log:
+                log.write(item.id + "\n")
+            time.sleep(self.seconds)
+            with calls:
+                calls.execute("INSERT OR IGNORE INTO calls VALUES (?)", (item.id,))
+        return item
