@@ -1,0 +1,157 @@
+"""What a sentence does with the things it mentions: states, denies, weighs or leaves open.
+
+A sentence is cut into clauses. A negation denies what its clause mentions after it; a list that
+goes on over commas stays denied (`no anger, fear or disgust`). Words that come after can deny as
+well (`AU12 is absent`). What a text asks, it does not state.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+
+class Polarity(Enum):
+    """How something is mentioned."""
+
+    STATED = "stated"
+    TENTATIVE = "tentative"
+    """Said to be possible (`might be sad`)."""
+    DENIED = "denied"
+    OPEN = "open"
+    """Said to be unknown (`hard to tell whether she is sad`)."""
+
+
+class Span(NamedTuple):
+    """Where something is mentioned in a sentence."""
+
+    start: int
+    end: int
+    key: str
+
+
+class Mention(NamedTuple):
+    """One mention, in the order of the text."""
+
+    key: str
+    polarity: Polarity
+    sentence: int
+    """Which sentence of the text, from 0."""
+
+
+Finder = Callable[[str], Sequence[Span]]
+
+_IDIOMS = re.compile(
+    r"\bnot only\b|\bno doubt\b(?: about it)?|\bwithout (?:a |any )?doubt\b|\bno problem\b|"
+    r"\b(?:I'?m|I am|I(?:'d| would) be|we are|we're|I) (?:very |so )?"
+    r"(?:afraid|happy|glad|sad|surprised|fear|sorry)\b|"
+    r"\bhappy to (?:help|assist|answer|describe|analy[sz]e)\b",
+    re.I,
+)
+_SPLIT = re.compile(r"(?:[.!]+(?=[\s)\"']|$)|[?？]+|[。！；;]|\n+)")
+_CLAUSE = re.compile(
+    r"\s*(?:,|，|、|:|\(|\)|[—–]|\s-\s)\s*|"
+    r"\b(?:but|however|although|though|while|whereas|yet|sondern|aber|mais|sino|pero)\b|"
+    r"而是|但是|但|\band\b(?=\s+(?:it|he|she|they|the|this|that|also\s)?\s*"
+    r"(?:is|are|was|has|have|shows?|looks?|seems?|appears?|reads?|suggests?|indicates?)\b)",
+    re.I,
+)
+_WORDS_DENY = (
+    r"not|no|nor|neither|never|without|none|lack|lacks|lacking|hardly|\w+n't|unlike|"
+    r"rather than|instead of|as opposed to|other than|free of|devoid of|far from|"
+    r"excluding|except|rules? out|absence of|anything but|non(?=-)|"
+    r"ne|n(?='\w)|pas|sans|plutôt que|nicht|kein|keine|keinen|keiner|ohne|weder|noch|nunca|sin|ni|"
+    r"ninguna?|tampoco"
+)
+_DENY = re.compile(rf"(?<![\w])(?:{_WORDS_DENY})(?![\w])|不|没|非|未|无(?!表情)", re.I)
+_OPEN = re.compile(
+    r"\b(?:cannot|can't|can not|could not|couldn't|unable|not sure|unsure|uncertain|unclear|"
+    r"whether|if|hard to|difficult to|impossible to|fails? to)\b",
+    re.I,
+)
+_TENTATIVE = re.compile(
+    r"\b(?:can|could|may|might|maybe|perhaps|possibly|sometimes|often|typically|usually|either|"
+    r"vielleicht|peut-être|quizás?)\b|也许|可能|かもしれ",
+    re.I,
+)
+_DENY_AFTER = re.compile(
+    r"\A[^.]{0,60}?(?:\b(?:is|are|was|does|do|can|could)(?: not\b|n't\b)|\b(?:cannot|can't) be\b|"
+    r"\b(?:is|are|seems?|was|looks?)\s+(?:\w+ )?(?:absent|missing|unlikely|inactive|excluded|wrong|"
+    r"incorrect|ruled out)\b|\bruled out\b)"
+    r"|\A\s*[=-]?\s*(?:absent|inactive|missing)\b|\A-free\b|\A[^。、\s]{0,6}?(?:ない|なく|なかった|ません)",
+    re.I,
+)
+_MAY_AFTER = re.compile(r"\A\s*(?:may|might|could)\b", re.I)
+_CONTINUES = re.compile(
+    r"\A\s*(?:(?:or|nor|and|oder|ou|o|y|und|ni|noch)\s+)?(?:(?:any|of|a|an|no|the)\s+)*\Z", re.I
+)
+_HEADING_DENIES = re.compile(
+    r"\b(?:absent|inactive|missing|not (?:active|present|visible|seen))"
+    r"(?: (?:AUs?|action units?))?\s*:",
+    re.I,
+)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text without its questions; idioms that say nothing are blanked."""
+    text = _IDIOMS.sub(lambda match: " " * len(match[0]), text)
+    found, start = [], 0
+    for match in _SPLIT.finditer(text):
+        if match[0][0] not in "?？":
+            found.append(text[start : match.start()])
+        start = match.end()
+    found.append(text[start:])
+    return [sentence for sentence in found if sentence.strip()]
+
+
+def mentions(text: str, find: Finder) -> list[Mention]:
+    """Every mention in a text with its polarity; what questions mention is left out."""
+    return [
+        Mention(key, polarity, number)
+        for number, sentence in enumerate(sentences(text))
+        for key, polarity in _in_sentence(sentence, find)
+    ]
+
+
+def _in_sentence(sentence: str, find: Finder) -> Iterator[tuple[str, Polarity]]:
+    spans = find(sentence)
+    if not spans:
+        return
+    heading = _HEADING_DENIES.search(sentence)
+    cuts = [
+        match
+        for match in _CLAUSE.finditer(sentence)
+        if not any(s.start < match.end() and match.start() < s.end for s in spans)
+    ]
+    starts = [0, *(cut.end() for cut in cuts)]
+    ends = [*(cut.start() for cut in cuts), len(sentence)]
+    lists = [False, *(cut[0].strip() in _COMMAS for cut in cuts)]
+    last: Polarity | None = None
+    for start, end, goes_on in zip(starts, ends, lists, strict=True):
+        inside = [span for span in spans if start <= span.start < end]
+        carried = last if goes_on else None
+        place = start
+        for span in inside:
+            before = sentence[start : span.start]
+            polarity = _polarity(before, sentence[span.end : end])
+            between = sentence[place : span.start]
+            if polarity is Polarity.STATED and carried in _CARRY and _CONTINUES.match(between):
+                polarity = carried or polarity
+            if heading is not None and span.start >= heading.end():
+                polarity = Polarity.DENIED
+            carried, place = polarity, span.end
+            yield span.key, polarity
+        last = carried if inside else None
+
+
+_CARRY = (Polarity.DENIED, Polarity.OPEN)
+_COMMAS = (",", "，", "、")
+
+
+def _polarity(before: str, after: str) -> Polarity:
+    if _OPEN.search(before):
+        return Polarity.OPEN
+    if _DENY.search(before) or _DENY_AFTER.match(after):
+        return Polarity.DENIED
+    tentative = _TENTATIVE.search(before) or _MAY_AFTER.match(after)
+    return Polarity.TENTATIVE if tentative else Polarity.STATED

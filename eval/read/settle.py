@@ -1,0 +1,121 @@
+"""From an answer's parts to one value: the loudest part that answers decides, alone.
+
+Loudest first: answer tags, "final answer", JSON, "the answer is", then everything that was said.
+Parts equally loud have to agree, and nothing may be taken back afterwards.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from eval.read.body import BROKEN, Body, body_of, failure
+from eval.read.loose_json import split_json
+from facellm.core.grammar import ParseFailure
+
+T = TypeVar("T")
+
+CORRECTION = re.compile(
+    r"\b(?:wait|actually|i mean|correction|on reflection|on second thoughts?|scratch that|"
+    r"let me correct|i take that back|no, )",
+    re.I,
+)
+_LINK = r"(?:\s*(?:would be|should be|must be|ist|is|est|es|:|=|->|[-–](?=\s)|→|是|为|は))+\s*"
+FINAL = re.compile(r"\bfinal (?:answer|label|prediction|verdict)" + _LINK, re.I)
+ANSWER = re.compile(
+    r"(?<![A-Za-z])(?:answer|antwort|réponse|respuesta(?: correcta)?|答案|答え|"
+    r"(?:correct|best|right) (?:option|choice|answer))" + _LINK
+    + r"|\bI(?:'d| would|'ll| will)? (?:choose|pick|select|go with)\s+(?:for\s+)?",
+    re.I,
+)  # fmt: skip
+_SENTENCE = re.compile(r"[.!](?=\s|$)|[?。！？;\n]")
+
+
+def first_sentence(text: str) -> str:
+    """The text up to its first full stop, question mark included."""
+    match = _SENTENCE.search(text)
+    if match is None:
+        return text
+    return text[: match.end()] if match[0] in "?？" else text[: match.start()]
+
+
+def first_line(text: str) -> str:
+    """The text up to the end of its line."""
+    return text.split("\n", 1)[0]
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """How one kind of answer is read. Functions return a failure for what they cannot read."""
+
+    from_text: Callable[[str], T | ParseFailure]
+    """Reads everything that was said."""
+    from_segment: Callable[[str], T | ParseFailure]
+    """Reads what stands behind a mark such as "Answer:"."""
+    from_json: Callable[[object], T | ParseFailure]
+    cut: Callable[[str], str] = first_sentence
+    """How far the words behind a mark reach."""
+    final: tuple[re.Pattern[str], ...] = (FINAL,)
+    """Marks that outdo JSON and every other mark."""
+    marks: tuple[re.Pattern[str], ...] = (ANSWER,)
+
+
+def settle(text: str, kind: Kind[T]) -> T | ParseFailure:
+    """Read an answer: its loudest part, if what is equally loud agrees."""
+    body = body_of(text)
+    if isinstance(body, ParseFailure):
+        return body
+    for parts, after in _loudest_first(body, kind):
+        if parts:
+            return _agreed(parts, after, kind, text)
+    value = kind.from_text(body.text)
+    return failure(value.reason, text) if isinstance(value, ParseFailure) else value
+
+
+def _loudest_first(body: Body, kind: Kind[T]) -> Iterator[tuple[Sequence[object], str]]:
+    """The parts of each loudness, with the text that follows them."""
+    yield [_value(part) for part in body.tagged], ""
+    yield _marked(body.text, kind.final, kind)
+    yield body.json, body.after_json
+    yield _marked(body.text, kind.marks, kind)
+
+
+def _value(part: str) -> object:
+    values, rest, _ = split_json(part)
+    return values[0] if len(values) == 1 and not rest.strip() else part
+
+
+def _marked(text: str, marks: Sequence[re.Pattern[str]], kind: Kind[T]) -> tuple[list[object], str]:
+    found: list[object] = []
+    end = 0
+    for mark in marks:
+        for match in mark.finditer(text):
+            segment = kind.cut(text[match.end() :])
+            if not segment.strip() or any(other.match(segment) for other in marks):
+                continue
+            found.append(segment)
+            end = max(end, match.end() + len(segment))
+    return found, text[end:] if found else ""
+
+
+def _agreed(parts: Sequence[object], after: str, kind: Kind[T], text: str) -> T | ParseFailure:
+    values: list[T] = []
+    for part in parts:
+        value = _read(part, kind)
+        if isinstance(value, ParseFailure):
+            return failure(value.reason, text)
+        if value not in values:
+            values.append(value)
+    if len(values) > 1:
+        return failure(f"{len(values)} answers that differ", text)
+    if CORRECTION.search(after):
+        return failure("the answer is taken back afterwards", text)
+    return values[0]
+
+
+def _read(part: object, kind: Kind[T]) -> T | ParseFailure:
+    if part == BROKEN:
+        return ParseFailure(reason="the answer holds JSON that cannot be read", text="")
+    if isinstance(part, str):
+        return kind.from_segment(part)
+    return kind.from_json(part)

@@ -1,0 +1,72 @@
+"""The intensity written behind an action unit: a number, a FACS letter, a word, present or not."""
+
+import re
+
+from facellm.core.facs import INTENSITY_WORDS, MAX_INTENSITY
+
+Value = float | None
+
+LETTERS = {letter: float(step) for step, letter in enumerate("ABCDE", 1)}
+WORDS: dict[str, Value] = {
+    **{word: float(step) for step, word in enumerate(INTENSITY_WORDS, 1)},
+    "absent": 0.0, "inactive": 0.0, "no": 0.0, "false": 0.0, "off": 0.0, "none": 0.0,
+    "not present": 0.0, "not active": 0.0,
+    "present": None, "active": None, "yes": None, "true": None, "on": None,
+}  # fmt: skip
+"""What a word behind a unit says; None is presence without an intensity."""
+
+_LINK = re.compile(
+    r"(?:[\s:=|(~≈→]|->|[-–—]\s"
+    rf"|,(?=\s*(?:at|with|intensity|strength|level|{'|'.join(INTENSITY_WORDS)})\b)"
+    r"|\b(?:is|at|with|has|an?|intensity|strength|level|of)\b)+",
+)
+_NUMBER = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+|,[0-9]+(?![0-9.]))?)(?![0-9A-Za-z])")
+_OF_FIVE = re.compile(r"\s*(?:/|out of)\s*5(?![0-9])")
+_UNSURE = re.compile(r"\s*(?:%|/|[-–]\s*[0-9]|\bto\s+[0-9]|\bor\s+[0-9]|out of)")
+_WORD = re.compile(rf"({'|'.join(sorted(WORDS, key=len, reverse=True))})(?![A-Za-z])", re.I)
+_LETTER = re.compile(r"([A-E])(?![A-Za-z0-9])")
+
+
+def number_of(text: str) -> float:
+    """A number with a point or a comma as its decimal mark."""
+    return float(text.replace(",", "."))
+
+
+def value_behind(rest: str) -> tuple[Value | str, int]:
+    """The value that follows a unit and how many characters it takes.
+
+    Returns:
+        The intensity, None for none, or as text the reason why what stands there is no intensity.
+    """
+    link = _LINK.match(rest)
+    if link is None:
+        return None, 0
+    place = link.end()
+    if match := _NUMBER.match(rest, place):
+        end = match.end()
+        if five := _OF_FIVE.match(rest, end):
+            end = five.end()
+        elif _UNSURE.match(rest, end):
+            return f"{rest[place : end + 4]!r} is no intensity from 0 to 5", end
+        value = number_of(match[1])
+        if not 0.0 <= value <= MAX_INTENSITY:
+            return f"an intensity of {value:g}; expected 0 to 5", end
+        return value, end
+    if match := _WORD.match(rest, place):
+        return WORDS[match[1].lower()], match.end()
+    match = _LETTER.match(rest, place)
+    if match and not link[0].isspace():
+        return LETTERS[match[1]], match.end()
+    return None, 0
+
+
+def listed_units(
+    first: re.Match[str], more: re.Pattern[str], sentence: str
+) -> tuple[list[tuple[int, Value]], int]:
+    """The numbers of `AUs 1, 2 and 4` or `AU1+2`, each with its letter, and where they end."""
+    numbers = [(int(first[1][:4]), LETTERS.get((first[2] or "").upper()))]
+    end = first.end()
+    while match := more.match(sentence, end):
+        numbers.append((int(match[1][:4]), LETTERS.get((match[2] or "").upper())))
+        end = match.end()
+    return numbers, end

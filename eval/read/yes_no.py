@@ -1,0 +1,82 @@
+"""Read yes or no. `No` before a noun (`no smile`) answers nothing, and `nose` is not `no`."""
+
+import re
+
+from eval.read.labels import fail
+from eval.read.loose_json import under
+from eval.read.polarity import sentences
+from eval.read.settle import Kind, settle
+from facellm.core.grammar import ParseFailure
+
+YES = ("yes", "yep", "yeah", "oui", "ja", "sí", "si", "是的", "是", "对", "はい")
+NO = ("no", "nope", "non", "nein", "不是的", "不是", "否", "不", "没有", "いいえ")
+_KEYS = ("answer", "final_answer", "result", "prediction", "response", "label")
+_BARE = {"y": True, "n": False, "true": True, "false": False}
+_EITHER = re.compile(r"\b(?:yes|oui|ja|sí)\s*(?:/|or|ou|oder|o)\s*(?:no|non|nein)\b", re.I)
+_BOTH = re.compile(r"\b(?:yes|oui|ja|sí)\s+(?:and|et|und|y)\s+(?:no|non|nein)\b", re.I)
+_WORD = re.compile(
+    rf"(?<![\w'-])({'|'.join(sorted((*YES, *NO), key=len, reverse=True))})(?![\w'-])", re.I
+)
+_STANDS = re.compile(
+    r"\A\s*(?:[,.!:;，、。！：()\"']|[-–—]|\Z|\s(?:the|it|this|he|she|they|his|her|because|since|as|otherwise|"
+    r"la|le|das|die|der|está)\b)",
+    re.I,
+)
+_LEADS = re.compile(
+    r"(?:\A|\b(?:is|say|be|answer|think|likely|probably|definitely|clearly|clear|a|so)|:)[\s\"'(:]*\Z",
+    re.I,
+)
+_DENIED = re.compile(r"\b(?:not|n't|never|neither|nor)\b|n't\b", re.I)
+_DEPENDS = re.compile(r"\b(?:it depends|(?:yes|no),? (?:if|unless|when))\b", re.I)
+_TORN = re.compile(r"\b(?:maybe|possibly|perhaps|either)\b", re.I)
+
+
+def read_yes_no(text: str) -> bool | ParseFailure:
+    """True for yes, False for no; a failure where neither or both are said."""
+    return settle(text, _KIND)
+
+
+def _from_text(text: str) -> bool | ParseFailure:
+    bare = text.strip(" \t\n\"'.!()").lower()
+    if bare in _BARE:
+        return _BARE[bare]
+    if _BOTH.search(text) or _DEPENDS.search(text):
+        return fail("yes and no, or only under a condition")
+    said = {word for sentence in sentences(_EITHER.sub(" ", text)) for word in _said(sentence)}
+    if len(said) == 1:
+        return said.pop()
+    return fail("both yes and no are said" if said else "neither yes nor no is said")
+
+
+def _said(sentence: str) -> list[bool]:
+    """The answers of a sentence: words at its start, or after a verb, that stand alone."""
+    found = []
+    for match in _WORD.finditer(sentence):
+        before = sentence[: match.start()]
+        leads = _LEADS.search(before) is not None or before.rstrip().endswith((",", "，"))
+        stands = _STANDS.match(sentence[match.end() :]) is not None
+        yes = match[1].lower() in YES
+        denied = _DENIED.search(before) or _TORN.search(before)
+        if leads and not denied and (stands or (yes and match[1].isascii())):
+            found.append(yes)
+    return found
+
+
+def _from_json(value: object) -> bool | ParseFailure:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, dict):
+        given = list(under(value, _KEYS))
+        if not given and len(value) == 1:
+            given = list(value.values())
+        answers = [
+            x if isinstance(x, bool) else _from_text(x) if isinstance(x, str) else fail("no word")
+            for x in given
+        ]
+        known = [x for x in answers if isinstance(x, bool)]
+        if known and len(known) == len(answers) and len(set(known)) == 1:
+            return known[0]
+    return fail("the JSON holds no single yes or no")
+
+
+_KIND: Kind[bool] = Kind(from_text=_from_text, from_segment=_from_text, from_json=_from_json)
