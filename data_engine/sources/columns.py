@@ -128,7 +128,9 @@ class Table(Labelled, ABC):
             try:
                 unit(number)
             except FaceLLMError as error:
-                raise entry.error(f"column {given(column)}: {error}") from None
+                raise entry.error(
+                    f"column {given(column)}: {error}; `units` can name the columns to read"
+                ) from None
         return found
 
     def _box(self, entry: Entry) -> Box | None:

@@ -8,14 +8,15 @@ as it is but for the blanks around it and around a tag.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image
 
 from data_engine.row import Making, Message, Row
-from data_engine.sources.base import Source, hash_of, picture_size, relative
+from data_engine.sources.base import Source, content_id, hash_of, picture_size, relative
 from data_engine.sources.entries import JsonRecord
 from data_engine.sources.table import Once
 from data_engine.sources.turns import Turn, check_tags, check_turns
@@ -24,6 +25,10 @@ from data_engine.step import Item, Reject
 from facellm.core.errors import given
 from facellm.core.sample import FaceLabels
 from facellm.core.splits import Split, split_of
+
+Look = Callable[[Path, bool], tuple[str, str | None]]
+_FILES = 1024
+"""Files whose id is remembered: questions about one picture mostly follow one another."""
 
 
 class Told(NamedTuple):
@@ -65,34 +70,35 @@ class Imported(Source, ABC):
     def read(self, out: Path) -> Iterator[Item | Reject]:
         """Yield each conversation once; one that is there again word by word is a reject."""
         first: dict[str, str] = {}
+        look = lru_cache(_FILES)(_look)
         for record in self.records():
-            row = self._row(record, self.tell(record), out)
+            row = self._row(record, self.tell(record), out, look)
             if isinstance(row, Row) and row.id in first:
                 yield Reject(
                     item_id=row.id, step=f"source:{self.name}", reason="duplicate_row",
                     detail=f"{record.where} says the same as {first[row.id]}",
                 )  # fmt: skip
                 continue
-            first.setdefault(getattr(row, "id", ""), record.where)
+            if isinstance(row, Row):
+                first[row.id] = record.where
             yield row
 
-    def _row(self, record: JsonRecord, told: Told, out: Path) -> Row | Reject:
+    def _row(self, record: JsonRecord, told: Told, out: Path, look: Look) -> Row | Reject:
         check_turns(record, told.turns)
         check_tags(record, told.turns, len(told.images), len(told.videos))
-        files = [(file, _picture_problem) for file in told.images]
-        files += [(file, video_problem) for file in told.videos]
-        for file, problem_of in files:
-            problem = problem_of(file)
+        ids = []
+        for file in (*told.images, *told.videos):
+            key, problem = look(file, file in told.videos)
             if problem:
                 return self.reject(file, problem, record.where)
-        ids = [hash_of(file.read_bytes()) for file, _ in files]
+            ids.append(key)
         messages = [Message(role=role, content=content) for role, content in told.turns]
         said = [message.model_dump(exclude_none=True) for message in messages]
-        key = hash_of(json.dumps([ids, self.name, told.task, said]).encode())
+        row_id = hash_of(json.dumps([ids, self.name, told.task, said]).encode())
         shown = told.subject or (ids[0] if ids else None)
-        provenance = self.provenance(f"{self.name}-{shown}" if shown else f"row:{key}")
+        provenance = self.provenance(f"{self.name}-{shown}" if shown else f"row:{row_id}")
         return Row(
-            id=key,
+            id=row_id,
             sample_ids=list(dict.fromkeys(ids)),
             images=[relative(file, out) for file in told.images],
             videos=[relative(file, out) for file in told.videos],
@@ -136,9 +142,14 @@ def files_of(record: JsonRecord, folder: Path, *keys: str) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _picture_problem(file: Path) -> str | None:
+def _look(file: Path, video: bool) -> tuple[str, str | None]:
+    """The id of a picture or video, and why it cannot be used; None where it can."""
+    if video:
+        problem = video_problem(file)
+        return ("", problem) if problem else (content_id(file), None)
     try:
-        picture_size(file.read_bytes())
+        data = file.read_bytes()
+        picture_size(data)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return type(error).__name__
-    return None
+        return "", type(error).__name__
+    return hash_of(data), None

@@ -71,10 +71,10 @@ class EmonetFace(Source):
         folder = existing(self.path / self.images, "expected the pictures; see `images`")
         rated: dict[str, Ratings] = {}
         where: dict[str, str] = {}
-        for entry, image, ratings in self._lines():
+        for entry, image, line in self._lines():
             where.setdefault(image, entry.where)
             known = rated.setdefault(image, {})
-            for category, value in ratings.items():
+            for category, value in line.items():
                 known.setdefault(category, []).append(value)
         for image, ratings in rated.items():
             labels = self._labels(ratings)

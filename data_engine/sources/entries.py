@@ -1,4 +1,7 @@
-"""Files of json records: a list in one file, or one record a line; each knows where it stands."""
+"""Files of json records: a list in one file, or one record a line; each knows where it stands.
+
+A list is held in memory as a whole; lines are read one by one.
+"""
 
 import json
 from collections.abc import Iterator

@@ -2,7 +2,9 @@
 
 from abc import ABC
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from data_engine.sources.base import Source
 from facellm.core.emotions import emotion
@@ -15,6 +17,9 @@ SPLIT_WORDS: dict[str, Split] = {
     "dev": "val", "test": "test", "testing": "test", "eval": "test",
 }  # fmt: skip
 
+Word = Annotated[str, Field(coerce_numbers_to_str=True)]
+"""A label word; class numbers may be written as numbers in a recipe."""
+
 
 class Generic(Source, ABC):
     """A data set that no file of ours knows: the recipe says what it is called and may be used for.
@@ -25,7 +30,7 @@ class Generic(Source, ABC):
 
     dataset: str | None = None
     """Name of the data set; None takes the name of its folder or file."""
-    licence: str = "not stated"
+    licence: str = "not stated"  # type: ignore[misc]  # here the recipe knows it, not the class
     """Terms of the data set, for the provenance of every item."""
     consented: str = "not stated"
     """What is known of the shown people's consent, for the provenance."""
@@ -48,7 +53,7 @@ class Labelled(Generic, ABC):
 
     label_as: Literal["emotion", "expression"] = "emotion"
     """Where the word goes: one of the eight emotions, or the field `expression` as it stands."""
-    aliases: Mapping[str, str | None] = {}
+    aliases: Mapping[Word, str | None] = {}
     """Words of the set → an emotion word, or null where the word says nothing (an item so labelled
     stays, unlabelled). Words that are common names of emotions need no entry."""
 

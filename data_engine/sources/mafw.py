@@ -97,14 +97,10 @@ def face_labels(entry: Entry) -> FaceLabels:
 def _captioned(path: Path) -> Iterator[Entry]:
     existing(path, f"expected lines of {' <tab> '.join(CAPTIONED)}")
     data = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise FaceLLMError(f"{path.name}: neither UTF-8 nor GB18030; expected one of them")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030", errors="replace")  # only the Chinese can suffer
     for number, line in enumerate(text.splitlines(), 1):
         fields = [field.strip() for field in line.split("\t")]
         if not line.strip():

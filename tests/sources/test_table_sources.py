@@ -250,7 +250,7 @@ def test_parquet_without_class_names_needs_aliases(tmp_path, out):
     file = shard(tmp_path / "set" / "faces.parquet", embedded_rows()[:2])
     with pytest.raises(FaceLLMError, match=r"faces.parquet:1: '1' is not an emotion"):
         read("parquet", file, out)
-    items = read("parquet", file, out, aliases={"0": "sad", "1": "happy"})
+    items = read("parquet", file, out, aliases={0: "sad", 1: "happy"})
     assert [labels(i)["emotion"] for i in items] == ["happiness", "sadness"]
 
 
