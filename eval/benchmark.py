@@ -33,6 +33,8 @@ class Benchmark(Part):
     seed: int = 0
     emotions: tuple[str, ...] | None = None
     """Ask only about faces whose label is one of these; None takes all."""
+    grounding: bool = False
+    """Also compare where our own models look with the masks of the units' regions."""
     corruption: str = ""
     """Spoil every picture first, such as `blur:3`; see `eval.corruptions`."""
 

@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from eval.recipe import Recipe, Robustness
 from eval.score import Result
 from facellm.core.emotions import EMOTIONS
 from facellm.core.statistics import Interval
 
 BINS = 10
+NOT_SEEN = ("majority", "shuffled", "gold")
+"""Models that do not look at pictures: their curves would be flat."""
 
 
 def draw_figures(
-    folder: Path, results: Sequence[Result], rows: Sequence[dict[str, Any]]
+    folder: Path, results: Sequence[Result], rows: Sequence[dict[str, Any]], recipe: Recipe
 ) -> dict[str, list[Path]]:
     """Draw what the results hold, PNG; returns the figures of each benchmark."""
     folder.mkdir(exist_ok=True)
@@ -24,7 +27,9 @@ def draw_figures(
     for row in rows:
         grouped[row["benchmark"], row["model"]].append(row)
     drawn: dict[str, list[Path]] = defaultdict(list)
-    for name in dict.fromkeys(result.benchmark for result in results):
+    for curve in recipe.robustness:
+        drawn["robustness"] += severity(curve, results, folder / f"{curve.benchmark}-robust.png")
+    for name in (benchmark.name for benchmark in recipe.benchmarks):
         own = [result for result in results if result.benchmark == name]
         first = own[0]
         if first.task in ("expression", "reasoning"):
@@ -90,6 +95,31 @@ def calibration(rows: Sequence[dict[str, Any]], model: str, path: Path) -> list[
     axes.plot(x, y, "o-", color="#2b6cb0")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="stated probability", ylabel="share right")
     axes.set_title(f"{model}: ECE {error:.3f}, n = {len(known)}, bins of equal size", fontsize=9)
+    return _save(figure, path)
+
+
+def severity(curve: Robustness, results: Sequence[Result], path: Path) -> list[Path]:
+    """The score at every severity, one panel a kind of damage, with intervals."""
+    scores = {(r.benchmark, r.model): r.metrics["score"] for r in results}
+    models = [
+        r.model for r in results if r.benchmark == curve.benchmark and r.model not in NOT_SEEN
+    ]
+    figure, many = _figure(4.5, 2.4 * len(curve.kinds), len(curve.kinds))
+    for axes, kind in zip(many, curve.kinds, strict=True):
+        for model in models:
+            names = [curve.benchmark, *(f"{curve.benchmark}-{kind}-{s}" for s in curve.severities)]
+            known = [
+                (place, scores[name, model])
+                for place, name in zip([0, *curve.severities], names, strict=True)
+                if (name, model) in scores and scores[name, model].value is not None
+            ]
+            axes.plot([p for p, _ in known], [i.value for _, i in known], "o-", label=model)
+            bounded = [(p, i) for p, i in known if i.low is not None]
+            axes.fill_between([p for p, _ in bounded], [i.low for _, i in bounded],
+                              [i.high for _, i in bounded], alpha=0.15)  # fmt: skip
+        axes.set(ylim=(0, 1), title=f"{curve.benchmark}: {kind}", xlabel="severity", ylabel="score")
+        axes.grid(alpha=0.3)
+    many[0].legend(fontsize=7)
     return _save(figure, path)
 
 

@@ -25,8 +25,9 @@ def write_report(
     questions: dict[str, list[Question]],
 ) -> Path:
     """Write `report.md` and `figures/` into a run's folder."""
-    figures = draw_figures(folder / "figures", results, rows)
+    figures = draw_figures(folder / "figures", results, rows, recipe)
     parts = [HEAD, _completeness(results)]
+    parts += [f"![{path.stem}](figures/{path.name})\n" for path in figures["robustness"]]
     for benchmark in recipe.benchmarks:
         own = [result for result in results if result.benchmark == benchmark.name]
         asked = questions[benchmark.name]

@@ -14,6 +14,7 @@ import yaml
 from tqdm import tqdm
 
 from eval.benchmark import Benchmark
+from eval.extras import extra_metrics
 from eval.models.guess import Guess
 from eval.models.stored import Stored
 from eval.question import Question
@@ -41,7 +42,7 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
     folder = recipe.output_dir
     claim(folder, resolved)
     results, rows, questions = [], [], {}
-    for benchmark in recipe.benchmarks:
+    for benchmark in recipe.expanded():
         questions[benchmark.name] = _questions(benchmark, recipe.limit)
         for name, model in _models(recipe, benchmark):
             result, part = evaluate(benchmark, questions[benchmark.name], name, model, folder)
@@ -67,8 +68,9 @@ def evaluate(
         asyncio.run(_ask(model, missing, store, f"{benchmark.name} · {name}"))
     scored = score_answers(benchmark.task, questions, store.answers)
     result = summarise(name, benchmark.name, benchmark.task, questions, store.answers, scored)
-    if isinstance(model, Stored):
-        result = result.model_copy(update={"extra_rows": len(model.extra_rows(questions))})
+    extra = extra_metrics(benchmark, questions, store.answers, model)
+    rows = len(model.extra_rows(questions)) if isinstance(model, Stored) else 0
+    result = result.model_copy(update={"metrics": {**result.metrics, **extra}, "extra_rows": rows})
     return result, rows_of(name, benchmark.name, questions, store.answers, scored)
 
 
@@ -94,7 +96,7 @@ def _models(recipe: Recipe, benchmark: Benchmark) -> Iterator[tuple[str, Any]]:
         else (name, model)
         for name, model in recipe.models.items()
     )
-    if recipe.guesses:
+    if recipe.guesses and not benchmark.corruption:  # guesses do not look at the pictures
         for kind in GUESSES:
             if kind not in recipe.models:
                 yield kind, Guess(kind=kind, task=benchmark.task)

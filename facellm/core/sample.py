@@ -26,6 +26,8 @@ class FaceLabels(Record):
     """Canonical emotion noun."""
     action_units: dict[int, float] | None = None
     """AU number → intensity 0-5; a unit that is not a key is unlabelled, 0.0 means absent."""
+    presence_only: frozenset[int] = frozenset()
+    """Units coded as present or absent alone; their intensity above stands for "present"."""
     pose: tuple[float, float, float] | None = None
     """Pitch, yaw, roll in radians; + is up, to the subject's right, to the subject's right."""
     gaze: tuple[float, float] | None = None
@@ -84,6 +86,8 @@ class Sample(Record):
     faces: list[Face]
     provenance: Provenance
     split: Split = "train"
+    pair: str | None = None
+    """Names the set of pictures that differ from each other in one thing alone."""
 
 
 class Frame(Record):

@@ -1,0 +1,27 @@
+"""Numbers beside a task's own: evidence, pairs of pictures that differ in one unit, grounding."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eval.benchmark import Benchmark
+from eval.faithfulness import counterfactual, counterfactual_metrics, evidence_metrics, read_pairs
+from eval.grounding import grounding_metrics, read_out_grounding
+from eval.models.in_process import InProcess
+from eval.question import Answer, Question
+from facellm.core.statistics import Interval
+
+
+def extra_metrics(
+    benchmark: Benchmark, questions: Sequence[Question], answers: dict[str, Answer], model: Any
+) -> dict[str, Interval]:
+    """What this benchmark allows to be measured beside the task's metrics; names say what it is."""
+    numbers: dict[str, Interval] = {}
+    if benchmark.task == "reasoning":
+        numbers |= evidence_metrics(questions, answers)
+    if benchmark.task == "action_units" and (benchmark.corpus / "pairs.jsonl").is_file():
+        results = counterfactual(read_pairs(benchmark.corpus), questions, answers)
+        numbers |= {f"pair_{k}": v for k, v in counterfactual_metrics(results).items()}
+    if benchmark.grounding and isinstance(model, InProcess) and not benchmark.corruption:
+        results_of_maps = read_out_grounding(model.reader(), questions)
+        numbers |= {f"look_{k}": v for k, v in grounding_metrics(results_of_maps).items()}
+    return numbers
