@@ -17,11 +17,10 @@ class TeacherOptions(BaseModel):
     kind: Literal["templates", "endpoint", "own"] = "endpoint"
     """`templates` asks nobody; `own` sends the question and the picture, never the labels."""
     model: str = ""
-    """As the server names it; for `own` it may stay empty."""
+    """As the server names it."""
     base_url: str | None = None
-    """Such as `http://localhost:8000/v1`; None is OpenAI's own, or for `own` a spawned server."""
-    checkpoint: str | None = None
-    """For `own`: the checkpoint to serve while the step runs; None needs a `base_url`."""
+    """Such as `http://localhost:8000/v1`; None is OpenAI's own. `own` needs that of a server
+    started with `facellm serve`."""
     api_key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable with the key; servers without keys need none."""
     temperature: float = Field(default=0.7, ge=0, le=2)
@@ -47,8 +46,8 @@ class TeacherOptions(BaseModel):
     def _complete(self) -> "TeacherOptions":
         if self.kind == "endpoint" and not self.model:
             raise ValueError("an endpoint needs `model`, as the server names it")
-        if self.kind == "own" and not (self.base_url or self.checkpoint):
-            raise ValueError("`own` needs `base_url` of a facellm server, or a `checkpoint`")
+        if self.kind == "own" and not (self.base_url and self.model):
+            raise ValueError("`own` needs `model` and `base_url` of a server that runs facellm")
         return self
 
     def key(self) -> str:

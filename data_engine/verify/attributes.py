@@ -18,6 +18,8 @@ _SAME = {
     "moustache": "mustache|moustache", "hat": "hat|cap|headwear", "earrings": "earrings?",
     "lipstick": "lipstick", "bald": "bald", "goatee": "goatee", "freckles": "freckles",
 }  # fmt: skip
+_QUALITY = re.compile(r"\b(?:quality|sharp|blurr(?:y|ed)|picture of the face)\b", re.I)
+_AUTHENTIC = re.compile(r"\b(?:authentic|genuine|manipulat\w+|generated|edited|fake)\b", re.I)
 _FILLER = ("wearing", "has", "is", "with")
 
 
@@ -54,7 +56,11 @@ def attribute_problems(text: str, facts: Sequence[FaceLabels]) -> Iterator[Probl
 
 
 def mentions(text: str, facts: Sequence[FaceLabels]) -> bool:
-    """Whether the text speaks of any labelled attribute or age, so that it is not unrelated."""
+    """Whether the text speaks of a labelled attribute, age, quality or authenticity."""
+    if any(labels.quality is not None for labels in facts) and _QUALITY.search(text):
+        return True
+    if any(labels.authentic is not None for labels in facts) and _AUTHENTIC.search(text):
+        return True
     if any(labels.age is not None for labels in facts) and re.search(r"\d+ years", text):
         return True
     return any(_pattern(name)[0].search(text) for name in _labelled(facts))

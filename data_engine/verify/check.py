@@ -11,6 +11,7 @@ it), `forbidden:identity` and so on, `hedge`, `leak`, `unrelated`, `no_refusal`,
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from data_engine.verify.attributes import attribute_problems, mentions
 from data_engine.verify.claims import Claim, Policy, Problem, Verdict
@@ -188,6 +189,12 @@ def _manner(text: str, kind: str, policy: Policy) -> Iterator[Problem]:
 
 def _checkable(labels: FaceLabels) -> bool:
     return any(x is not None for x in (labels.emotion, labels.action_units, labels.pose))
+
+
+def turn_kinds(task: str, truth: dict[str, Any] | None) -> list[str]:
+    """The task of each answer of a conversation: its own, or those that its truth lists."""
+    turns = (truth or {}).get("turns")
+    return [turn["task"] for turn in turns] if turns else [task]
 
 
 def verify(
