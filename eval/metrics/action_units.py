@@ -55,21 +55,33 @@ def detection(
         `units`: how many units have a positive label, as a plain count.
     """
     clusters, known = _checked(predicted, gold, subjects, units)
-    k = len(units)
+    values = detection_draws(clusters, predicted, gold, present_at, predicted_at)
+    positive = ((gold >= present_at) & known).any(axis=0)
+    labelled = _any(known)
+    return {
+        **clusters.intervals({name: row_means(v) for name, v in values.items()}, labelled),
+        "units": Interval(value=float(positive.sum()), low=None, high=None, n=int(labelled.sum())),
+        **_per_unit(clusters, values, units, known),
+    }
+
+
+def detection_draws(
+    clusters: Clusters,
+    predicted: Floats,
+    gold: Floats,
+    present_at: float = PRESENT,
+    predicted_at: float | None = None,
+) -> dict[str, Floats]:
+    """`f1`, `precision` and `recall` of every unit over every draw, (1 + D, K)."""
+    known, k = ~np.isnan(gold), gold.shape[1]
     p = (predicted >= (present_at if predicted_at is None else predicted_at)) & known
     g = (gold >= present_at) & known
     sums = clusters.sums(np.hstack([p & g, p, g]))
     hits, said, real = sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
-    values = {
+    return {
         "f1": np.where(real > 0, ratio(2 * hits, said + real), np.nan),
         "precision": ratio(hits, said),
         "recall": ratio(hits, real),
-    }
-    count = float((real[0] > 0).sum())
-    return {
-        **clusters.intervals({name: row_means(v) for name, v in values.items()}, _any(known)),
-        "units": Interval(value=count, low=None, high=None, n=int(_any(known).sum())),
-        **_per_unit(clusters, values, units, known),
     }
 
 

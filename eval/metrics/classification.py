@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.statistics import Clusters, ratio, row_means, same_length
+from eval.statistics import Clusters, Floats, ratio, row_means, same_length
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.statistics import Interval
 
@@ -55,6 +55,27 @@ def confusion(
     return Confusion(tuple(classes), counts)
 
 
+def class_draws(
+    clusters: Clusters, predicted: NDArray[np.int64], gold: NDArray[np.int64], classes: int
+) -> dict[str, Floats]:
+    """The numbers over every draw, (1 + D,) or, per class, (1 + D, K), from class indices (N,)."""
+    k = classes
+    hot_p, hot_g = np.eye(k + 1)[predicted][:, :k], np.eye(k + 1)[gold][:, :k]
+    sums = clusters.sums(np.hstack([hot_p * hot_g, hot_p, hot_g, np.ones((len(gold), 1))]))
+    hits, said, real, total = sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k : 3 * k], sums[:, -1]
+    recall = ratio(hits, real)
+    f1 = np.where(real > 0, ratio(2 * hits, said + real), np.nan)
+    return {
+        "accuracy": ratio(hits.sum(1), total),
+        "uar": row_means(recall),
+        "macro_f1": row_means(f1),
+        "answered": ratio(said.sum(1), total),
+        "recall": recall,
+        "precision": ratio(hits, said),
+        "f1": f1,
+    }
+
+
 def classification(
     predicted: Sequence[str | None],
     gold: Sequence[str],
@@ -75,24 +96,12 @@ def classification(
     """
     same_length(predictions=predicted, subjects=subjects)
     p, g = indices(predicted, gold, classes)
-    k = len(classes)
     clusters = Clusters(subjects)
-    hot_p, hot_g = np.eye(k + 1)[p][:, :k], np.eye(k + 1)[g][:, :k]
-    sums = clusters.sums(np.hstack([hot_p * hot_g, hot_p, hot_g, np.ones((len(p), 1))]))
-    hits, said, real, total = sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k : 3 * k], sums[:, -1]
-    recall = ratio(hits, real)
-    f1 = np.where(real > 0, ratio(2 * hits, said + real), np.nan)
-    accuracy = ratio(hits.sum(1), total)
-    overall = {
-        "accuracy": accuracy,
-        "war": accuracy,
-        "uar": row_means(recall),
-        "macro_f1": row_means(f1),
-        "answered": ratio(said.sum(1), total),
-    }
-    each: dict[str, Interval] = {}
+    draws = class_draws(clusters, p, g, len(classes))
+    overall = {name: draws[name] for name in ("accuracy", "uar", "macro_f1", "answered")}
+    found = clusters.intervals({"war": draws["accuracy"], **overall})
     for i, name in enumerate(classes):
-        each[f"recall/{name}"] = clusters.interval(recall[:, i], g == i)
-        each[f"precision/{name}"] = clusters.interval(ratio(hits[:, i], said[:, i]), p == i)
-        each[f"f1/{name}"] = clusters.interval(f1[:, i])
-    return {**clusters.intervals(overall), **each}
+        found[f"recall/{name}"] = clusters.interval(draws["recall"][:, i], g == i)
+        found[f"precision/{name}"] = clusters.interval(draws["precision"][:, i], p == i)
+        found[f"f1/{name}"] = clusters.interval(draws["f1"][:, i], (g == i) | (p == i))
+    return found
