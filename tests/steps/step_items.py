@@ -57,9 +57,7 @@ def clip_of(video: str, **changes: object) -> Clip:
     return Clip(id=f"clip-{video}", video=video, provenance=provenance, **changes)
 
 
-def write_video(
-    path: Path, images: list[np.ndarray], fps: int = 10, codec: str = "mpeg4"
-) -> Path:
+def write_video(path: Path, images: list[np.ndarray], fps: int = 10, codec: str = "mpeg4") -> Path:
     """Encode (H, W, 3) frames."""
     import av
 

@@ -4,14 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_engine.weak import (
-    BEYOND, BLIND, READINGS, SCALES, SHAPE_UNITS, reading, weak_units,
-)  # fmt: skip
+from data_engine.weak import BEYOND, BLIND, READINGS, SCALES, SHAPE_UNITS, reading, weak_units
 from facellm.core.errors import FaceLLMError
 from facellm.core.facs import ACTION_UNITS
 
-# ARKit's ARFaceAnchor.BlendShapeLocation, counted by hand from Apple's documentation.
-ARKIT = """
+# ARKit's ARFaceAnchor.BlendShapeLocation; a test holds it against MediaPipe's own list.
+_NAMES = """
 eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft
 eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight
 eyeWideRight jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft
@@ -20,7 +18,8 @@ mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower mouthRollUppe
 mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLeft mouthLowerDownRight
 mouthUpperUpLeft mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft
 browOuterUpRight cheekPuff cheekSquintLeft cheekSquintRight noseSneerLeft noseSneerRight tongueOut
-""".split()
+"""
+ARKIT = _NAMES.split()
 
 
 def test_every_arkit_shape_has_its_line_and_every_unit_is_in_facs():
