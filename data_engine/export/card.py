@@ -191,7 +191,7 @@ def _groups(census: Census) -> str:
 def _makers(census: Census) -> str:
     heads = (
         "writer", "teacher", "rows", "prompts", "prompt hashes", "attempts a row", "agreement",
-        "tokens", "finish reasons",
+        "tokens read + written", "finish reasons",
     )  # fmt: skip
     return frame(heads, [(*maker, *_made(m)) for maker, m in sorted(census.makers.items())])
 
@@ -200,11 +200,13 @@ def _made(m: Making) -> Iterable[str]:
     prompts = m.prompts.count()
     hashes = sorted(set(m.some_prompts.values()))
     some = ", ".join(f"`{one}`" for one in hashes) + (", …" if prompts > len(hashes) else "")
+    asked, said = m.tokens["prompt_tokens"], m.tokens["completion_tokens"]
+    tokens = f"{asked:,} + {said:,}" if asked or said else "–"
     finish = ", ".join(f"{reason}: {n:,}" for reason, n in m.finish.most_common())
     return (
         f"{m.rows:,}", f"{prompts:,}" if prompts else "–", some or "–",
         f"{m.attempts / m.rows:.2f}", "–" if m.agreement is None else f"{m.agreement:.2f}",
-        f"{m.tokens:,}" if m.tokens else "–", finish or "–",
+        tokens, finish or "–",
     )  # fmt: skip
 
 

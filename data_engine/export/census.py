@@ -64,7 +64,8 @@ class Making:
     def __init__(self) -> None:
         self.rows = 0
         self.attempts = 0
-        self.tokens = 0
+        self.tokens: Counter[str] = Counter()
+        """By kind: `prompt_tokens`, `completion_tokens`."""
         self._agreed = 0.0
         self._compared = 0
         self.prompts = Distinct()
@@ -77,7 +78,7 @@ class Making:
         made = row.making
         self.rows += 1
         self.attempts += made.attempts
-        self.tokens += (made.usage or {}).get("total_tokens", 0)
+        self.tokens.update(made.usage or {})
         if made.agreement is not None:
             self._agreed += made.agreement
             self._compared += 1

@@ -6,7 +6,7 @@ key inside a part would come back from Arrow in every part, empty, and chat temp
 """
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
@@ -88,8 +88,10 @@ def picture_cells(row: Row, media: Media, embed: bool) -> list[Cells]:
     cells = []
     for name in row.images:
         data = media.picture(name)
-        path = (media.folder / name).resolve()
-        cells.append({"bytes": data if embed else None, "path": path.name if embed else str(path)})
+        if embed:
+            cells.append({"bytes": data, "path": PurePath(name).name})
+        else:
+            cells.append({"bytes": None, "path": str((media.folder / name).resolve())})
     return cells
 
 
@@ -125,19 +127,30 @@ def rl_record(row: Row, pictures: list[Cells]) -> Cells:
     Raises:
         BadRow: nothing can be scored, or the conversation does not end with an answer.
     """
-    if row.truth is None:
-        raise BadRow("not_scorable", f"task {row.task} has no gold answer")
+    task, truth = _last_scored(row)
+    if truth is None:
+        raise BadRow("not_scorable", f"task {task} has no gold answer")
     if not row.messages or row.messages[-1].role != "assistant":
         raise BadRow("not_scorable", "the conversation does not end with an answer")
     return {
         "id": row.id,
         "prompt": [_message(m) for m in row.messages[:-1]],
         "images": pictures,
-        "truth": as_json(row.truth),
-        "task": row.task,
+        "truth": as_json(truth),
+        "task": task,
         "subject_id": row.provenance.subject_id,
         "dataset": row.provenance.source,
     }
+
+
+def _last_scored(row: Row) -> tuple[str, Any]:
+    """Task and truth of the last answer: a row of several turns has one of each turn."""
+    turns = (row.truth or {}).get("turns")
+    if not isinstance(turns, list):
+        return row.task, row.truth
+    if not turns:
+        return row.task, None
+    return turns[-1]["task"], turns[-1]["truth"]
 
 
 def as_json(value: Any) -> str | None:

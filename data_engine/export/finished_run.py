@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from data_engine.export.corpus import Exported, export_rows
 from data_engine.export.options import ExportOptions
@@ -49,7 +47,7 @@ def export(folder: Path, options: ExportOptions | Mapping[str, Any]) -> Exported
         options,
         rejects=rejects_of(folder),
         baseline=None if options.baseline is None else rows_of(_rows_file(options.baseline)),
-        boxes=lambda ids: boxes_of(_sample_files(folder), ids),
+        boxes=lambda ids: boxes_of(folder / "samples.jsonl", ids),
         steps=[StepCount.model_validate(step) for step in report["steps"]],
         made_of=made_of,
     )
@@ -70,16 +68,15 @@ def rejects_of(folder: Path) -> Iterator[Reject]:
                 yield Reject.model_validate({**json.loads(line), "item": None})
 
 
-def boxes_of(files: Iterable[Path], ids: Sequence[str]) -> dict[str, list[Box]]:
-    """Face boxes of the samples with these ids, as far as the files have them."""
-    wanted, found = set(ids), {}
-    for file in files:
-        for sample in read_items(file):
-            if not wanted:
-                return found
-            if isinstance(sample, Sample) and sample.id in wanted:
-                found[sample.id] = [face.box for face in sample.faces]
-                wanted.remove(sample.id)
+def boxes_of(file: Path, ids: Sequence[str]) -> dict[str, list[Box]]:
+    """Face boxes of the samples with these ids, as far as the file is there and has them."""
+    wanted = set(ids)
+    found: dict[str, list[Box]] = {}
+    for sample in read_items(file) if file.is_file() else ():
+        if isinstance(sample, Sample) and sample.id in wanted:
+            found[sample.id] = [face.box for face in sample.faces]
+            if len(found) == len(wanted):
+                break
     return found
 
 
@@ -92,15 +89,6 @@ def _rows_file(folder: Path) -> Path:
             f"the run in {folder} gave no rows; expected a recipe with a step that writes texts"
         )
     return path
-
-
-def _sample_files(folder: Path) -> list[Path]:
-    """Where the samples of the rows may stand: in the run, or in the corpora it was made from."""
-    recipe = folder / "recipe.yaml"
-    sources = yaml.safe_load(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
-    places = [folder, *(Path(str(s.get("path", ""))) for s in sources.get("sources", []))]
-    files = (place / "samples.jsonl" for place in places)
-    return [file for file in files if file.is_file()]
 
 
 def _made_of(rows: Path, options: ExportOptions) -> dict[str, Any]:

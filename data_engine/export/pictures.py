@@ -45,6 +45,7 @@ class Media:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._load = lru_cache(maxsize=_KEPT)(_read_checked)
+        self._place = lru_cache(maxsize=_KEPT)(_relative)
 
     def picture(self, name: str) -> bytes:
         """The file's bytes, which decode to the end.
@@ -67,7 +68,11 @@ class Media:
 
     def place(self, name: str, seen_from: Path) -> str:
         """The path of a file as seen from another folder, with forward slashes."""
-        return Path(os.path.relpath(self.folder / name, seen_from)).as_posix()
+        return self._place(self.folder / name, seen_from)
+
+
+def _relative(path: Path, start: Path) -> str:
+    return Path(os.path.relpath(path, start)).as_posix()
 
 
 def _read_checked(path: Path, name: str) -> bytes:

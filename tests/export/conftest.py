@@ -1,38 +1,17 @@
 """Small corpora: rows about little pictures that lie in a folder."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from little_corpora import IMAGE, RENDERED, SMILE, MakeRow, said
 from PIL import Image
 
-from data_engine.row import Making, Message, Part, Row
-from facellm.core.sample import FaceLabels, Provenance
+from data_engine.row import Making, Row
 
-MakeRow = Callable[..., Row]
-
-RENDERED = Provenance(
-    source="procedural rig",
-    licence="Apache-2.0",
-    subject_id="rig-1",
-    consent="rendered, no person is shown",
-)
-PHOTO = Provenance(source="press", licence="research use", subject_id="press-7")
-SMILE = FaceLabels(
-    emotion="happiness",
-    action_units={6: 2.6, 12: 4.0, 4: 0.0},
-    groups={"age band": "adult"},
-    weak=frozenset({"emotion", "action_units"}),
-)
-
-
-def said(role: str, *parts: Part | str) -> Message:
-    content = [Part(type="text", text=p) if isinstance(p, str) else p for p in parts]
-    return Message.model_validate({"role": role, "content": content})
-
-
-IMAGE = Part(type="image")
+# Slow to import: here they are not on the account of the first test.
+for package in ("pyarrow.parquet", "matplotlib.figure", "huggingface_hub", "sacrebleu"):
+    pytest.importorskip(package, reason="the export needs: pip install 'facellm[data,eval]'")
 
 
 @pytest.fixture
@@ -62,7 +41,7 @@ def make_row(tmp_path: Path) -> MakeRow:
                 teacher="tiny",
                 prompt_hash="ab12",
                 raw_output="raw",
-                usage={"total_tokens": 7},
+                usage={"prompt_tokens": 5, "completion_tokens": 2},
                 finish_reason="stop",
                 attempts=2,
                 agreement=0.5,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import IMAGE, PHOTO, RENDERED, MakeRow, said
+from little_corpora import IMAGE, PHOTO, RENDERED, MakeRow, said
 from PIL import Image
 
 from data_engine.export import ExportOptions, export_rows
@@ -53,7 +53,8 @@ def test_all_forms_of_a_small_corpus(tmp_path: Path, make_row: MakeRow) -> None:
     assert json.loads(first["facts"])[0]["weak"] == ["action_units", "emotion"]
     making = ("writer", "teacher", "prompt_hash", "raw_output", "finish_reason", "attempts")
     assert [first[c] for c in making] == ["exp_cot", "tiny", "ab12", "raw", "stop", 2]
-    assert first["agreement"] == 0.5 and json.loads(first["usage"]) == {"total_tokens": 7}
+    assert first["agreement"] == 0.5
+    assert json.loads(first["usage"]) == {"prompt_tokens": 5, "completion_tokens": 2}
     assert (first["source"], first["licence"]) == ("procedural rig", "Apache-2.0")
     assert first["weak"] is True and first["sample_ids"] == ["sample0"]
     assert json.loads((out / "export.json").read_text())["rows"] == {"train": 2, "val": 1}
@@ -62,13 +63,25 @@ def test_all_forms_of_a_small_corpus(tmp_path: Path, make_row: MakeRow) -> None:
 def test_rl_rows_end_before_the_scored_answer(tmp_path: Path, make_row: MakeRow) -> None:
     turns = [said("user", IMAGE, "first?"), said("assistant", "one"), said("user", "and?"),
              said("assistant", "two")]  # fmt: skip
-    rows = [make_row(0, messages=turns), make_row(1, messages=turns[:3])]
+    both = {"turns": [
+        {"task": "expression", "truth": {"emotion": "fear"}},
+        {"task": "action_units", "truth": {"action_units": {"5": 3}}},
+    ]}  # fmt: skip
+    refused = {"turns": [both["turns"][0], {"task": "refusal", "truth": None}]}
+    rows = [
+        make_row(0, messages=turns),
+        make_row(1, messages=turns[:3]),
+        make_row(2, messages=turns, task="multi_turn", truth=both),
+        make_row(3, messages=turns, task="multi_turn", truth=refused),
+    ]
     done = export_rows(rows, tmp_path, tmp_path / "out", ALL)
-    (row,) = table(tmp_path / "out" / "rl" / "train-*")
+    row, last = table(tmp_path / "out" / "rl" / "train-*")
     assert [m["role"] for m in row["prompt"]] == ["user", "assistant", "user"]
     assert set(row) == {"id", "prompt", "images", "truth", "task", "subject_id", "dataset"}
     assert (row["dataset"], row["task"]) == ("procedural rig", "reasoning")
-    assert done.failures == {"not_scorable": 1}  # row 1 has no answer to its last question
+    assert (last["task"], last["truth"]) == ("action_units", '{"action_units":{"5":3}}')
+    # Row 1 has no answer to its last question, row 3 none that could be scored.
+    assert done.failures == {"not_scorable": 2}
 
 
 def test_sharegpt_counts_its_tags(tmp_path: Path, make_row: MakeRow) -> None:
@@ -275,7 +288,7 @@ def test_the_card_tells_what_is_inside(tmp_path: Path, make_row: MakeRow) -> Non
         "| emotion | happiness | 0 | 2 |",
         "| AU12 | estimated | 0 | 0 | 0 | 0 | 2 | 0 |",
         "| age band | adult | 2 | 100.0% |",
-        "| exp_cot | tiny | 2 | 1 | `ab12` | 2.00 | 0.50 | 14 | stop: 2 |",
+        "| exp_cot | tiny | 2 | 1 | `ab12` | 2.00 | 0.50 | 10 + 4 | stop: 2 |",
         "| caption | templates | 1 | – | – | 1.00 | – | – | – |",
         "| verify | contradiction:AU12 | 2 | x \\| y &lt;think> |",
         "| near_duplicates | near_duplicate:b | 1 | like b |",

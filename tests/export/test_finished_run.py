@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
-from conftest import MakeRow
+from little_corpora import MakeRow
 from PIL import Image
 
 from data_engine.export import export
@@ -18,7 +17,7 @@ from facellm.core.sample import Face, Provenance, Sample, write_samples
 
 @pytest.fixture
 def run(tmp_path: Path, make_row: MakeRow) -> Path:
-    """A finished run of three rows, made from a corpus that knows the faces."""
+    """A finished run of three rows about three samples."""
     rows = [make_row(n) for n in range(3)]
     (tmp_path / "rows.jsonl").write_text("".join(map(to_line, rows)))
     (tmp_path / "rejects").mkdir()
@@ -27,15 +26,11 @@ def run(tmp_path: Path, make_row: MakeRow) -> Path:
     (tmp_path / "rejects" / "verify.jsonl").write_text(to_line(reject))
     step = StepCount(step="verify", taken=4, given=3, rejects={"contradiction:AU4": 1})
     (tmp_path / "report.json").write_text(json.dumps({"steps": [step.model_dump()]}))
-    corpus = tmp_path / "corpus"
-    corpus.mkdir()
     where = Provenance(source="s", licence="l", subject_id="p")
-    write_samples(corpus / "samples.jsonl", [
+    write_samples(tmp_path / "samples.jsonl", [
         Sample(id=f"sample{n}", image=f"{n}.jpg", provenance=where,
                faces=[Face(box=(2, 2, 9 + n, 9))]) for n in range(3)
     ])  # fmt: skip
-    recipe = {"sources": [{"use": "corpus", "path": str(corpus)}, {"use": "rig"}]}
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     return tmp_path
 
 
@@ -53,9 +48,9 @@ def test_a_run_becomes_a_corpus(run: Path) -> None:
 
 
 def test_boxes_are_found_by_id(run: Path) -> None:
-    files = [run / "corpus" / "samples.jsonl"]
-    assert boxes_of(files, ["sample1", "unknown"]) == {"sample1": [(2, 2, 10, 9)]}
-    assert boxes_of([], ["sample1"]) == {}
+    known = boxes_of(run / "samples.jsonl", ["sample1", "unknown"])
+    assert known == {"sample1": [(2, 2, 10, 9)]}
+    assert boxes_of(run / "none.jsonl", ["sample1"]) == {}
 
 
 def test_the_same_export_is_not_made_twice(run: Path, make_row: MakeRow) -> None:
@@ -80,7 +75,7 @@ def test_a_baseline_run(run: Path) -> None:
 
 def test_folders_that_are_no_finished_run(tmp_path: Path, run: Path) -> None:
     with pytest.raises(FaceLLMError, match="no finished run"):
-        export(tmp_path / "corpus", {})
+        export(tmp_path / "images", {})
     with pytest.raises(FaceLLMError, match="no finished run"):
         export(run, {"baseline": str(tmp_path / "none")})
     (run / "rows.jsonl").unlink()

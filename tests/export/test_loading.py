@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 import pyarrow.parquet as pq
 import pytest
-from conftest import IMAGE, MakeRow, said
+from little_corpora import IMAGE, MakeRow, said
 
 from data_engine.export import ExportOptions, export_rows
 from data_engine.export.columns import CHAT_SCHEMA, RL_SCHEMA
