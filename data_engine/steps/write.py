@@ -7,6 +7,7 @@ A teacher step takes the same drafts from `drafts_over` and rewords them.
 """
 
 import random
+import zlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,7 @@ from facellm.core.sample import Clip, Record, Sample
 NO_LABELS = "no_labels_for_any_writer"
 DEFAULT: dict[str, float] = {
     "task_qa": 2, "exp_cot": 1, "caption": 1, "description": 0.5, "attribute_qa": 0.5,
-    "multi_turn": 1, "comparison": 0.5, "counterfactual": 0.25, "refusal": 0.1, "dynamics": 2,
+    "multi_turn": 0.5, "comparison": 0.5, "counterfactual": 0.25, "refusal": 0.1, "dynamics": 2,
 }  # fmt: skip
 
 
@@ -64,8 +65,9 @@ class Written(NamedTuple):
     """Empty where no writer has labels for it."""
 
 
-def _count(mean: float, rng: random.Random) -> int:
-    return int(mean) + (rng.random() < mean % 1)
+def _count(mean: float, key: str) -> int:
+    """A whole number that is `mean` on average over keys, without the cost of a generator."""
+    return int(mean) + (zlib.crc32(key.encode()) < mean % 1 * 2**32)
 
 
 def _take(writer: Writer, item: Sample | Clip, rng: random.Random, count: int) -> list[Draft]:
@@ -91,10 +93,10 @@ def drafts_of(item: Sample | Clip, options: Writing) -> list[Draft]:
     drafts: list[Draft] = []
     for name, mean in options.writers.items():
         # One generator a writer: asking for one more kind of text leaves the others as they were.
-        rng = random.Random(f"{options.seed}:{name}:{item.id}")
-        count = _count(mean, rng)
+        key = f"{options.seed}:{name}:{item.id}"
+        count = _count(mean, key)
         if count:
-            drafts += _take(WRITERS[name](options.style), item, rng, count)
+            drafts += _take(WRITERS[name](options.style), item, random.Random(key), count)
     if not drafts:
         drafts = _at_least_one(item, options)
     return drafts
@@ -114,9 +116,10 @@ def pair_drafts(first: Sample, second: Sample, options: Writing) -> list[Draft]:
     """The drafts about two pictures of one subject."""
     drafts: list[Draft] = []
     for name, mean in options.writers.items():
-        rng = random.Random(f"{options.seed}:{name}:{first.id}:{second.id}")
-        count = _count(mean, rng)
-        drafts += islice(WRITERS[name](options.style).pair(first, second, rng), count)
+        key = f"{options.seed}:{name}:{first.id}:{second.id}"
+        writer, count = WRITERS[name](options.style), _count(mean, key)
+        if count and writer.pairs:
+            drafts += islice(writer.pair(first, second, random.Random(key)), count)
     return drafts
 
 

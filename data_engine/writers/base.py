@@ -9,7 +9,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -78,7 +78,7 @@ class Draft(Record):
 class Style(Record):
     """What all writers heed."""
 
-    registers: dict[Register, float] = Field(
+    registers: dict[Register, Annotated[float, Field(gt=0)]] = Field(
         default={"task": 0.5, "prose": 0.5}, min_length=1, max_length=2
     )
     """How often JSON answers (`task`) and sentences (`prose`) are asked for, as weights."""
@@ -94,6 +94,8 @@ class Writer(ABC):
     name: ClassVar[str]
     needs_labels: ClassVar[bool] = True
     """False for texts that may be written about any picture, such as refusals."""
+    pairs: ClassVar[bool] = False
+    """Whether `pair` has something to say."""
 
     @abstractmethod
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
@@ -109,5 +111,5 @@ class Writer(ABC):
 
     def register(self, rng: random.Random) -> Register:
         """Draw a register by the weights of the style."""
-        names = list(self.style.registers)
-        return rng.choices(names, list(self.style.registers.values()))[0]
+        weights = self.style.registers
+        return "task" if rng.random() * sum(weights.values()) < weights.get("task", 0) else "prose"

@@ -4,12 +4,13 @@ A brief goes into the teacher's prompt and nowhere else; no question of a row ev
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 from facellm.core.evidence import line_region, region_name
 from facellm.core.facs import INTENSITY_WORDS, intensity_word, unit
 from facellm.core.sample import FaceLabels
 from facellm.tasks.reasoning import ABSENT_BELOW
-from facellm.tasks.units import whole
+from facellm.tasks.units import LISTED_FROM, whole
 
 PROSE = (
     "Write plain sentences, no lists, no tags, no markdown. Cite every action unit you mention "
@@ -37,15 +38,27 @@ REFUSE = (
 )
 
 
+_last: tuple[FaceLabels | None, str] = (None, "")
+"""The face told last: an item's drafts follow each other and mostly speak of the same one."""
+
+
 def known(labels: FaceLabels) -> str:
     """The labels of one face in words: units with intensity and region, emotion, pose."""
+    global _last
+    face, told = _last
+    if face is not labels:
+        told = _known(labels)
+        _last = (labels, told)
+    return told
+
+
+def _known(labels: FaceLabels) -> str:
     lines = []
     if labels.emotion is not None:
         lines.append(f"emotion: {labels.emotion}")
     if labels.action_units is not None:
         units = sorted(labels.action_units.items())
-        acting = [(n, value) for n, value in units if whole(value) >= 1]
-        seen = [_unit(n, value) for n, value in acting]
+        seen = [_unit(n, whole(value)) for n, value in units if value >= LISTED_FROM / 2]
         lines.append(f"action units: {'; '.join(seen) or 'none acts'}")
         absent = [f"AU{n}" for n, value in units if value < ABSENT_BELOW]
         if absent:
@@ -64,10 +77,11 @@ def _attributes(labels: FaceLabels) -> Sequence[tuple[str, bool]]:
     return sorted((labels.attributes or {}).items())
 
 
-def _unit(number: int, value: float) -> str:
+@cache
+def _unit(number: int, step: float) -> str:
     au = unit(number)
     where = region_name(line_region(number))
-    return f"AU{number} {au.phrase} ({where}, {intensity_word(whole(value))})"
+    return f"AU{number} {au.phrase} ({where}, {intensity_word(step)})"
 
 
 def brief(kind: str, faces: Sequence[FaceLabels], form: str = PROSE) -> str:

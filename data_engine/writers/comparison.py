@@ -194,6 +194,7 @@ class Comparison(Writer):
     """Two faces side by side."""
 
     name: ClassVar[str] = "comparison"
+    pairs: ClassVar[bool] = True
 
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
         """Three comparisons of two faces of a group picture."""

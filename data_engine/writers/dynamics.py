@@ -105,7 +105,10 @@ def _cited(event: Event, course: _Course) -> str:
 
 
 def _phrase(n: int, rng: random.Random) -> str:
-    return rng.choice((*CLAUSES[n].phrases, *([NICKNAMES[n]] * 2 if n in NICKNAMES else ())))
+def _phrase(n: int, rng: random.Random) -> str:
+    nickname = (NICKNAMES[n],) * 2 if n in NICKNAMES else ()
+    names: tuple[str, ...] = (*CLAUSES[n].phrases, *nickname)
+    return rng.choice(names)
 
 
 def _line(event: Event, course: _Course, rng: random.Random) -> list[tuple[float, str]]:

@@ -42,13 +42,14 @@ def missing_core(emotion: str, units: Collection[int]) -> list[int]:
 
 
 def reading(units: Collection[int]) -> str | None:
-    """The emotion whose whole prototype these units hold, the richest one; None for no such.
+    """The emotion whose whole prototype these units hold, with no sign of others alone among them.
 
-    No unit at all reads as neutral.
+    The richest such emotion; None where there is none. No unit at all reads as neutral.
     """
     if not units:
         return "neutral"
-    whole = [name for name in READ if not missing_core(name, units)]
+    signs = {n for n in units if any(n in _SIGNS[name] for name in READ)}
+    whole = [name for name in READ if not missing_core(name, units) and signs <= _SIGNS[name]]
     return max(whole, key=lambda name: len(PROTOTYPES[name])) if whole else None
 
 
