@@ -7,29 +7,37 @@ report.json                               counts by step and reason; written las
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from data_engine.shards import Shards, StepCount, kind_of, write_whole
+from data_engine.shards import KINDS, Kind, Shards, StepCount, kind_of, write_whole
 from data_engine.stage import finished, room_on_disk
 
+MOST_SPECIFIC = 40
+"""Reasons of one kind (`wrong_unit:AU12`) that the report tells apart."""
 
-def assemble(folder: Path, stages: Sequence[Shards]) -> dict[str, Any]:
+
+def assemble(folder: Path, stages: Sequence[Shards], about: int | None = None) -> dict[str, Any]:
     """Write the corpus and its report; returns the report.
 
     Args:
         folder: the run's folder.
         stages: complete stages, the source first.
+        about: the stage whose samples and clips the rows are about, if any.
 
     Raises:
         FaceLLMError: the disk is full; another start finishes the work.
     """
     with room_on_disk(folder):
-        items = _join(folder, stages[-1])
+        items = _join(folder, stages[-1], KINDS)
+        if about is not None:
+            missing: list[Kind] = [k for k in KINDS if k != "rows" and k not in items]
+            items |= _join(folder, stages[about], missing)
         _join_rejects(folder, stages)
-        steps = [count.model_dump() for shards in stages for count in _sums(shards)]
+        steps = [_lumped(count).model_dump() for shards in stages for count in _sums(shards)]
         report = {"items": items, "steps": steps}
         write_whole(folder / "report.json", json.dumps(report, indent=1) + "\n")
     return report
@@ -52,20 +60,22 @@ def table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _join(folder: Path, shards: Shards) -> dict[str, int]:
-    """Sort the lines of a stage into a file for each kind of item; returns their counts."""
+def _join(folder: Path, shards: Shards, kinds: Collection[Kind]) -> dict[str, int]:
+    """Sort the lines of a stage into a file for each of these kinds; returns their counts."""
     counts: dict[str, int] = {}
     with ExitStack() as open_files:
         files: dict[str, IO[str]] = {}
         for shard in range(shards.count() or 0):
-            for line in open_files.enter_context(shards.items(shard).open(encoding="utf-8")):
+            for line in _lines(shards.items(shard)):
                 kind = kind_of(json.loads(line))
+                if kind not in kinds:
+                    continue
                 if kind not in files:
                     part = folder / f"{kind}.jsonl.part"
                     files[kind] = open_files.enter_context(part.open("w", encoding="utf-8"))
                 files[kind].write(line)
                 counts[kind] = counts.get(kind, 0) + 1
-    for kind in counts:
+    for kind in files:
         (folder / f"{kind}.jsonl.part").replace(folder / f"{kind}.jsonl")
     return counts
 
@@ -78,7 +88,7 @@ def _join_rejects(folder: Path, stages: Sequence[Shards]) -> None:
         for shard in range(shards.count() or 0):
             with ExitStack() as open_files:
                 files: dict[str, IO[str]] = {}
-                for line in open_files.enter_context(shards.rejects(shard).open(encoding="utf-8")):
+                for line in _lines(shards.rejects(shard)):
                     name = json.loads(line)["step"].replace(":", "-").replace("/", "-")
                     if name not in files:
                         path = part / f"{name}.jsonl"
@@ -88,6 +98,11 @@ def _join_rejects(folder: Path, stages: Sequence[Shards]) -> None:
     part.replace(folder / "rejects")
 
 
+def _lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as lines:
+        yield from lines
+
+
 def _sums(shards: Shards) -> list[StepCount]:
     """The counts of each step of a stage over all its shards."""
     sums: list[StepCount] = []
@@ -95,6 +110,16 @@ def _sums(shards: Shards) -> list[StepCount]:
         steps = finished(shards, number).steps
         sums = [_add(*both) for both in zip(sums, steps, strict=True)] if sums else steps
     return sums
+
+
+def _lumped(count: StepCount) -> StepCount:
+    """The counts with `near_duplicate:s17`, one for every id, added up as `near_duplicate`."""
+    kinds = Counter(reason.partition(":")[0] for reason in count.rejects)
+    lumped: Counter[str] = Counter()
+    for reason, number in count.rejects.items():
+        kind = reason.partition(":")[0]
+        lumped[kind if kinds[kind] > MOST_SPECIFIC else reason] += number
+    return count.model_copy(update={"rejects": dict(lumped)})
 
 
 def _add(first: StepCount, second: StepCount) -> StepCount:

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from data_engine.recipe import Recipe
-from data_engine.shards import write_whole
+from data_engine.shards import KINDS, write_whole
 from facellm.core.errors import FaceLLMError
 
-OUTPUTS = ("samples.jsonl", "clips.jsonl", "rows.jsonl")
 _PACKAGES = ("facellm", "numpy", "pillow", "opencv-python-headless")
 """Whose versions decide about pixels and texts."""
 
@@ -71,10 +70,10 @@ def settle(folder: Path, now: dict[str, Any]) -> None:
     """
     path = folder / "identity.json"
     if not path.is_file():
-        for name in OUTPUTS:
-            if (folder / name).exists():
+        for kind in KINDS:
+            if (folder / f"{kind}.jsonl").exists():
                 raise FaceLLMError(
-                    f"{folder} holds a {name} of which this engine knows nothing; "
+                    f"{folder} holds a {kind}.jsonl of which this engine knows nothing; "
                     "choose another output_dir"
                 )
         write_whole(path, json.dumps(now, indent=1, ensure_ascii=False) + "\n")

@@ -36,7 +36,8 @@ class Progress:
         state["shards"] += 1
         state["items"] += done.items
         for step in done.steps:
-            state["rejects"].update({f"{step.step}: {why}": n for why, n in step.rejects.items()})
+            for reason, count in step.rejects.items():
+                state["rejects"][f"{step.step}: {reason.partition(':')[0]}"] += count
         self._new += done.items if fresh else 0
         self._show(stage, done.items)
 

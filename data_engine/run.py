@@ -30,6 +30,9 @@ from data_engine.step import Item, Reject, Step
 from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import dump
 
+MAKE_ROWS = ("write", "teach")
+"""Steps (and those with `makes_rows = True`) before which a stage ends, so that the samples that
+the rows are about can be kept beside them."""
 RunShards = Callable[[Job, Iterable[int], int], Iterator[Done]]
 
 
@@ -84,7 +87,9 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
         report = read_report(folder)
         if report is None:
             report = _compute(recipe, sources, stages)
+        shutil.rmtree(folder / "work", ignore_errors=True)
         print(table(report), file=sys.stderr)
+        _export(recipe)
     return folder
 
 
@@ -93,11 +98,23 @@ def plan(recipe: Recipe) -> list[Stage]:
     stages = [Stage(0, (), ())]
     for step, part in zip(recipe.made_steps(), recipe.steps, strict=True):
         last = stages[-1]
-        if step.whole or last.stream:
+        if step.whole or last.stream or _makes_rows(step):
             stages.append(Stage(len(stages), (step,), (part,)))
         else:
             stages[-1] = Stage(last.number, (*last.steps, step), (*last.parts, part))
     return stages
+
+
+def _makes_rows(step: Step) -> bool:
+    return step.name in MAKE_ROWS or getattr(step, "makes_rows", False)
+
+
+def _told_of(stages: list[Stage]) -> int | None:
+    """The stage whose samples the rows of a run are about; None where no step makes rows."""
+    for stage in stages:
+        if any(map(_makes_rows, stage.steps)):
+            return stage.number - 1
+    return None
 
 
 def _outline(stages: list[Stage]) -> Iterator[str]:
@@ -111,28 +128,31 @@ def _compute(recipe: Recipe, sources: list[Source], stages: list[Stage]) -> dict
     for left in folder.glob("work/*/*.part"):
         left.unlink()
     progress = Progress(folder, [stage.name for stage in stages])
+    numbers: Iterable[int] = ()
     try:
-        for stage, after in zip(stages, [*stages[1:], None], strict=True):
-            if stage.stream:
-                before = stages[stage.number - 1].shards(folder)
-                tally = Tally(stage.name)
-                stream = (
-                    apply(stage.steps[0], before, folder, tally)
-                    if stage.steps
-                    else _read(sources, recipe, tally)
-                )
-                written = _write(stream, stage, recipe, tally, progress)
-                if after is None or after.stream:
-                    deque(written, maxlen=0)
-                else:
-                    _work(stage, after, written, recipe, progress)
-        report = assemble(folder, [stage.shards(folder) for stage in stages])
+        for stage in stages:
+            before = stages[max(stage.number - 1, 0)]
+            if not stage.stream:
+                numbers = _work(recipe, before, stage, numbers, progress)
+                continue
+            numbers = _stream(recipe, sources, before, stage, progress)
+            if stage is stages[-1] or stages[stage.number + 1].stream:
+                deque(numbers, maxlen=0)  # else the next stage takes them as they are written
+        report = assemble(folder, [stage.shards(folder) for stage in stages], _told_of(stages))
     except BaseException as error:
         progress.end("stopped", str(error) or type(error).__name__)
         raise
     progress.end("finished")
-    shutil.rmtree(folder / "work")
     return report
+
+
+def _export(recipe: Recipe) -> None:
+    """Make what the recipe asks for of the finished corpus; what is there already stays."""
+    if recipe.export:
+        from data_engine.export import export
+
+        for options in recipe.export:
+            print(export(recipe.output_dir, options), file=sys.stderr)
 
 
 def _read(sources: list[Source], recipe: Recipe, tally: Tally) -> Iterator[Item | Reject]:
@@ -157,23 +177,28 @@ def _read(sources: list[Source], recipe: Recipe, tally: Tally) -> Iterator[Item 
         )
 
 
-def _write(
-    stream: Iterator[Item | Reject], stage: Stage, recipe: Recipe, tally: Tally, progress: Progress
+def _stream(
+    recipe: Recipe, sources: list[Source], before: Stage, stage: Stage, progress: Progress
 ) -> Iterator[int]:
-    """Cut a stream into the shards of its stage; yields their numbers."""
-    for done in write_stream(stream, stage.shards(recipe.output_dir), recipe.shard_size, tally):
+    """Write the shards of a stream; yields their numbers as they are there."""
+    folder, tally = recipe.output_dir, Tally(stage.name)
+    if not stage.steps:
+        stream = _read(sources, recipe, tally)
+    else:
+        stream = apply(stage.steps[0], before.shards(folder), folder, tally)
+    for done in write_stream(stream, stage.shards(folder), recipe.shard_size, tally):
         progress.shard(stage.number, done)
         yield done.shard
 
 
 def _work(
-    before: Stage, stage: Stage, written: Iterator[int], recipe: Recipe, progress: Progress
-) -> None:
-    """Do a stage of single shards while the shards it reads are being written."""
+    recipe: Recipe, before: Stage, stage: Stage, numbers: Iterable[int], progress: Progress
+) -> Iterable[int]:
+    """Do single shards as the ones they are made from come in; returns all their numbers."""
     source, target = before.shards(recipe.output_dir), stage.shards(recipe.output_dir)
 
     def missing() -> Iterator[int]:
-        for shard in written:
+        for shard in numbers:
             done = target.done(shard)
             if done is None:
                 yield shard
@@ -182,13 +207,12 @@ def _work(
 
     if target.count() is not None:
         deque(missing(), maxlen=0)
-        return
-    job = Job(source.folder, target.folder, recipe.output_dir, stage.parts, recipe.seed)
-    for done in _executor(recipe.executor)(job, missing(), recipe.workers):
-        progress.shard(stage.number, done)
-    count = source.count()
-    assert count is not None, "the stream has ended"
-    target.complete(count)
+    else:
+        job = Job(source.folder, target.folder, recipe.output_dir, stage.parts, recipe.seed)
+        for done in _executor(recipe.executor)(job, missing(), recipe.workers):
+            progress.shard(stage.number, done)
+        target.complete(source.count() or 0)
+    return range(target.count() or 0)
 
 
 def _executor(name: str) -> RunShards:

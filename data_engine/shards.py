@@ -24,6 +24,7 @@ from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Clip, Record, Sample
 
 Kind = Literal["samples", "clips", "rows"]
+KINDS: tuple[Kind, ...] = ("samples", "clips", "rows")
 _CLASSES: dict[Kind, type[Item]] = {"samples": Sample, "clips": Clip, "rows": Row}
 _WEAK = re.compile(r'"weak":\[("[^]]*)\]')
 

@@ -92,7 +92,7 @@ def _connected(workers: int) -> Any:
             "executor: ray needs Ray; install it with: pip install 'facellm[cluster]'"
         ) from None
     if not ray.is_initialized():
-        here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
+        here: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
         ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False, **here)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False

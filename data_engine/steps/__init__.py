@@ -16,7 +16,7 @@ STEPS: dict[str, str] = {
     "near_duplicates": "data_engine.steps.near_duplicates:NearDuplicates",
     "quality": "data_engine.steps.quality:Quality",
     "sample_frames": "data_engine.steps.sample_frames:SampleFrames",
-    "split": "data_engine.steps.split:Split",
+    "split": "data_engine.steps.split:SplitBySubject",
     "teach": "data_engine.steps.teach:Teach",
     "verify": "data_engine.steps.verify:Verify",
     "weak_units": "data_engine.steps.weak_units:WeakUnits",

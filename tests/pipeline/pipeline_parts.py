@@ -80,6 +80,13 @@ class Talk(Step):
                 )
 
 
+class Author(Talk):
+    """Talk that says of itself that it makes rows."""
+
+    name: ClassVar[str] = "author"
+    makes_rows: ClassVar[bool] = True
+
+
 class Sieve(Step):
     """Reject every item whose number is divisible by `by`; fail on others as told."""
 
@@ -87,6 +94,8 @@ class Sieve(Step):
 
     by: int | None = None
     """Reject multiples."""
+    reason: str = "multiple"
+    """Why; any other word than this one is followed by the item's id."""
     fails_on: int | None = None
     """Raise a KeyError on multiples."""
     stops_on: str | None = None
@@ -108,7 +117,8 @@ class Sieve(Step):
             if self.fails_on and number % self.fails_on == 0:
                 raise KeyError("a\nbad item")
             if self.by and number % self.by == 0:
-                yield Reject(item_id=item.id, step=self.name, reason="multiple")
+                reason = self.reason + (f":{item.id}" if self.reason != "multiple" else "")
+                yield Reject(item_id=item.id, step=self.name, reason=reason)
             else:
                 yield item
 

@@ -115,6 +115,22 @@ def test_nothing_left_by_the_steps_is_reported_not_hidden(go, ids):
     assert json.loads((folder / "report.json").read_text())["items"] == {}
 
 
+def test_samples_that_rows_are_about_are_kept_as_the_writer_saw_them(go, ids):
+    folder = go(steps=[{**SIEVE, "by": 2}, {"use": "pipeline_parts:Author"}, {**SIEVE, "by": 3}])
+    assert ids(folder / "samples.jsonl") == [f"s{n}" for n in range(20) if n % 2]
+    assert {name.split("-")[0] for name in ids(folder / "rows.jsonl")} == {
+        f"s{n}" for n in range(20) if n % 2 and n % 3
+    }
+
+
+def test_reasons_with_an_id_each_are_counted_as_one(go):
+    folder = go(source={"use": "pipeline_parts:Numbers", "count": 90}, steps=[
+        {**SIEVE, "by": 2, "reason": "like"}, {**SIEVE, "by": 43, "reason": "kind"}
+    ])  # fmt: skip
+    steps = json.loads((folder / "report.json").read_text())["steps"]
+    assert steps[1]["rejects"] == {"like": 45} and steps[2]["rejects"] == {"kind:s43": 1}
+
+
 def test_a_step_gets_the_seed_of_the_recipe_unless_it_has_its_own(go):
     folder = go(steps=[TALK], seed=5, limit=1)
     assert "seed 5" in (folder / "rows.jsonl").read_text()
