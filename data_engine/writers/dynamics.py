@@ -105,7 +105,6 @@ def _cited(event: Event, course: _Course) -> str:
 
 
 def _phrase(n: int, rng: random.Random) -> str:
-def _phrase(n: int, rng: random.Random) -> str:
     nickname = (NICKNAMES[n],) * 2 if n in NICKNAMES else ()
     names: tuple[str, ...] = (*CLAUSES[n].phrases, *nickname)
     return rng.choice(names)
