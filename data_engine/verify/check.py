@@ -18,7 +18,7 @@ from data_engine.verify.claims import Claim, Policy, Problem, Verdict
 from data_engine.verify.forbidden import HEDGES, LEAKS, REFUSES, suspicious
 from data_engine.verify.lexicon import EMOTIONS_OF
 from data_engine.verify.limits import limit_problems
-from data_engine.verify.reader import Read, Said, faces_of, read
+from data_engine.verify.reader import FRONTAL, Read, Said, faces_of, read
 from facellm.core.facs import ACTION_UNITS, intensity_word
 from facellm.core.read_prose import words
 from facellm.core.sample import FaceLabels
@@ -112,6 +112,8 @@ def _pose(stated: frozenset[str], labels: FaceLabels, policy: Policy) -> Problem
         if policy.unlabelled == "allow":
             return None
         return Problem("unsupported:pose", "no label speaks about the pose of the head")
+    if FRONTAL in stated and any(abs(angle) > 1.5 * POSE_FROM for angle in labels.pose):
+        return Problem("wrong_pose:head", "the head is turned, tilted, raised or lowered")
     for angle, names in zip(labels.pose, POSES, strict=True):
         for name, sign in zip(names, (1, -1), strict=True):
             # Half the threshold: a label just under it is no error of the text.

@@ -41,6 +41,9 @@ _LINKS = frozenset((
 ))  # fmt: skip
 """Words that may stand between a motion and the part after it, as in `wrinkling of the nose`."""
 _REGION = re.compile(r"\b(?:" + "|".join(sorted(REGION_WORDS, key=len, reverse=True)) + r")\b")
+_MOVING = frozenset(("movement", "movements", "action", "actions", "activity", "unit", "units"))
+_OTHER = frozenset(("other", "else", "more", "further", "strong", "enough", "indicate"))
+"""`No other movement` and `no action unit is strong enough` deny nothing that can be checked."""
 _SIDES = frozenset(("left", "right"))
 _ONE_SIDED = frozenset(("lopsided", "asymmetric", "asymmetrical", "one-sided", "unilateral"))
 _EMOTION_AGAINST = re.compile(r"\b(?:speaks? against|rules? out|excludes?|argues? against)\b")
@@ -200,9 +203,11 @@ def _emotions(words: list[_Word], denied: list[bool], clause: str) -> list[Claim
 
 def _still(words: list[_Word], clause: str) -> list[Claim]:
     """`Nothing notable shows at the mouth`: denies the units of the region, without one of all."""
-    if not any(word.text == "nothing" for word in words):
+    tokens = {word.text for word in words}
+    nothing = "nothing" in tokens
+    if not nothing and (_MOVING.isdisjoint(tokens) or not any(w.role == "no" for w in words)):
         return []
-    if any(word.role in ("motion", "cite", "units") for word in words):
+    if not _OTHER.isdisjoint(tokens) or any(w.role in ("motion", "cite", "units") for w in words):
         return []
     region = _REGION.search(clause)
     if region is None:
@@ -232,7 +237,9 @@ def read_clause(clause: str, part: str | None = None, denied: bool = False) -> R
     cited = _cited(words, under)
     known = {n for claim in cited for n in claim.units}
     # What a citation says is exact; words of the same clause that may mean the same add nothing.
-    loose = [c for c in _motion_claims(words, under, part) if c.units and known.isdisjoint(c.units)]
+    loose = [claim for claim in _motion_claims(words, under, part) if claim.units]
+    if not all(known.isdisjoint(claim.units) for claim in loose):
+        loose = []
     parts = [str(word.value) for word in words if word.role == "part"]
     claims = (*cited, *loose, *_emotions(words, under, text), *_still(words, clause))
     return Reading(claims, parts[-1] if parts else part, bool(under) and under[-1])

@@ -14,7 +14,7 @@ from facellm.core.emotions import ALIASES
 from facellm.core.evidence import PAIRS, Thought, region_fits
 from facellm.core.facs import ACTION_UNITS
 from facellm.core.grammar import CITATION, REGION_OF_NAME, ParseFailure, read_citation
-from facellm.core.read_prose import sentences
+from facellm.core.read_prose import negated, sentences
 from facellm.tasks.caption import read_pose
 from facellm.tasks.response import Unanswerable, read_blocks
 from facellm.tasks.units import read_units, whole
@@ -32,24 +32,32 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|shows?|looks?|seems?|appears?|remains?|stays?)\b"
 )
 _END = re.compile(r"[.!]+(?=\s|$)|\n+")
-_OPENING = re.compile(r"^(?:yes|no)\b[,:;—–-]*\s*(?=\S)", re.I)
-_SUPPOSED = re.compile(r"\b(?:if|were to|suppose|imagine|unless|had it)\b", re.I)
+_OPENING = re.compile(r"^(?:yes|no)\b[,:;—–-]+\s*(?=\S)")
+_SUPPOSED = re.compile(r"\b(?:if|were to|suppose|imagine|unless|had it)\b")
+_SUPPOSING = frozenset(("if", "were", "suppose", "imagine", "unless", "had"))
 _GENERAL = re.compile(
     r"\b(?:often|commonly|usually|typically|generally|frequently|tends? to|can|may)\b[^.]*"
     r"\b(?:associated|linked|seen in|found in|occurs? in|appears? in|accompan\w+|part of|signs? of|"
     r"goes with|go with)\b"
-    r"|\boccurs? in\b|\b(?:is|are) (?:associated|linked) (?:with|to)\b",
-    re.I,
+    r"|\boccurs? in\b|\b(?:is|are) (?:associated|linked) (?:with|to)\b"
 )  # fmt: skip
+_GENERALLY = frozenset((
+    "often", "commonly", "usually", "typically", "generally", "frequently", "tend", "tends", "can",
+    "may", "occur", "occurs", "associated", "linked",
+))  # fmt: skip
+"""These sets spare most sentences the search for a pattern that needs one of their words."""
 _FACE = re.compile(
     r"\b(?:face|person|picture|photo|image|frame)(?: number)? (\d{1,2})\b"
-    r"|\b(first|second|third|fourth|left|right)(?:most)? (?:face|person|picture|photo|image|one)\b",
-    re.I,
+    r"|\b(first|second|third|fourth|left|right)(?:most)? (?:face|person|picture|photo|image|one)\b"
 )
+_FRONTAL = re.compile(
+    r"\bhead (?:\w+ )?(?:faces the camera|"
+    r"(?:is|looks) (?:held |kept )?(?:straight|upright|frontal|level))"
+)
+FRONTAL = "frontal"
+"""A pose beside those of `facellm.tasks.caption.POSES`: neither raised, turned nor tilted."""
 _ORDER = {"first": 1, "left": 1, "second": 2, "right": -1, "third": 3, "fourth": 4}
-_REST = re.compile(r"\b(?:face|features?|muscles?) (?:is|are|looks?) (?:completely )?at rest\b"
-                   r"|\bno (?:facial movement|movement|active action unit|action unit)s?\b"
-                   r"(?! (?:is|are) strong)", re.I)  # fmt: skip
+_REST = re.compile(r"\b(?:face|features?|muscles?) (?:is|are|looks?) (?:completely )?at rest\b")
 
 
 class Said(NamedTuple):
@@ -59,7 +67,7 @@ class Said(NamedTuple):
     faces: tuple[int, ...] = ()
     """Numbers from 1; -1 is the last. Empty: it does not say."""
     pose: frozenset[str] = frozenset()
-    """Which poses of the head it states, as in `facellm.tasks.caption.POSES`."""
+    """Which poses of the head it states: `FRONTAL` or some of `facellm.tasks.caption.POSES`."""
     broken: tuple[str, ...] = ()
     """Citations of another form than `(AU12, marked)`, one reason each."""
 
@@ -86,7 +94,7 @@ def _hashed(match: re.Match[str]) -> str:
 
 def faces_of(text: str) -> tuple[int, ...]:
     """The faces or pictures a sentence names, in order, each once: `face 2`, `the left face`."""
-    found = [int(m[1]) if m[1] else _ORDER[m[2].lower()] for m in _FACE.finditer(text)]
+    found = [int(m[1]) if m[1] else _ORDER[m[2]] for m in _FACE.finditer(text.lower())]
     return tuple(dict.fromkeys(found))
 
 
@@ -104,6 +112,12 @@ def _pieces(sentence: str) -> list[tuple[str, bool]]:
     return pieces
 
 
+def _head(sentence: str) -> frozenset[str]:
+    if _FRONTAL.search(sentence) and not negated(sentence):
+        return frozenset((FRONTAL,))
+    return read_pose(sentence)
+
+
 @lru_cache(1 << 16)
 def read_sentence(sentence: str) -> Said:
     """The claims of one sentence without its closing mark."""
@@ -111,22 +125,25 @@ def read_sentence(sentence: str) -> Said:
     broken = tuple(
         f"{odd} is not a citation such as (AU12, marked)" for odd in _ODD.findall(hashed)
     )
-    if _SUPPOSED.search(sentence):
-        return Said((), faces_of(sentence), broken=broken)
+    lower = hashed.lower()
+    tokens = lower.split()
+    faces = faces_of(lower)
+    if not _SUPPOSING.isdisjoint(tokens) and _SUPPOSED.search(lower):
+        return Said((), faces, broken=broken)
     claims: list[Claim] = []
     part: str | None = None
     denied = False
-    for piece, listed in _pieces(_OPENING.sub("", hashed).lower()):
+    for piece, listed in _pieces(_OPENING.sub("", lower)):
         reading = read_clause(piece, part, denied and listed)
         claims += reading.claims
         part, denied = reading.part, reading.denied
-    if _GENERAL.search(sentence):
+    if not _GENERALLY.isdisjoint(tokens) and _GENERAL.search(lower):
         # What a unit often goes with is no reading of this face.
         claims = [c for c in claims if c.kind != "emotion"]
-    if _REST.search(sentence):
+    if "rest" in tokens and _REST.search(lower):
         claims.append(Claim("rest", denied=True))
-    pose = read_pose(sentence) if "head" in sentence.lower() else frozenset()
-    return Said(tuple(claims), faces_of(sentence), pose, broken)
+    pose = _head(lower) if "head" in lower else frozenset()
+    return Said(tuple(claims), faces, pose, broken)
 
 
 def read_prose(text: str) -> Read:
