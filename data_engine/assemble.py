@@ -64,7 +64,7 @@ def _join(folder: Path, shards: Shards, kinds: Collection[Kind]) -> dict[str, in
     """Sort the lines of a stage into a file for each of these kinds; returns their counts."""
     counts: dict[str, int] = {}
     with ExitStack() as open_files:
-        files: dict[str, IO[str]] = {}
+        files: dict[Kind, IO[str]] = {}
         for shard in range(shards.count() or 0):
             for line in _lines(shards.items(shard)):
                 kind = kind_of(json.loads(line))

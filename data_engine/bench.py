@@ -1,0 +1,207 @@
+"""What the engine costs: `python -m data_engine.bench`.
+
+    templates    verified rows a second, without a teacher, by workers and executor
+    teacher      calls a second, as a share of what the server can do
+    memory       peak memory of a short and of a long run
+
+Nothing is read from disk: the items are computed as they are asked for.
+"""
+
+import json
+import multiprocessing
+import random
+import resource
+import tempfile
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import typer
+import yaml
+
+from data_engine.bench_server import serving
+from data_engine.row import Making, Message, Part, Row
+from data_engine.sources.base import Source
+from data_engine.step import Item
+from facellm.core.facs import ACTION_UNITS
+from facellm.core.sample import Face, FaceLabels, Provenance, Sample
+
+HERE = "data_engine.bench"
+PROVENANCE = Provenance(source="bench", licence="none", subject_id="nobody")
+DELAY, AT_ONCE = 0.2, 64
+"""Seconds a call of the teacher takes, calls it works on at once."""
+
+
+class Samples(Source):
+    """Faces with all the labels the rig gives, or smiling ones only."""
+
+    name: ClassVar[str] = "bench"
+    licence: ClassVar[str] = "none"
+
+    path: Path = Path(".")
+    count: int
+    """How many."""
+    smiling: bool = False
+    """The same happy face each time, as the bench's teacher describes it."""
+
+    def read(self, out: Path) -> Iterator[Item]:
+        for n in range(self.count):
+            yield _sample(n, self.smiling)
+
+
+class Rows(Source):
+    """Conversations."""
+
+    name: ClassVar[str] = "bench_rows"
+    licence: ClassVar[str] = "none"
+
+    path: Path = Path(".")
+    count: int
+    """How many."""
+
+    def read(self, out: Path) -> Iterator[Item]:
+        for n in range(self.count):
+            yield _row(n)
+
+
+def _sample(n: int, smiling: bool) -> Sample:
+    rng = random.Random(n)
+    if smiling:
+        labels = FaceLabels(emotion="happiness", action_units={12: 3.0})
+    else:
+        units = {u: rng.choice([0.0, 0.0, 0.0, 2.0, 3.0, 4.0]) for u in ACTION_UNITS}
+        labels = FaceLabels(
+            emotion=rng.choice(["anger", "happiness", "sadness", "surprise", "neutral"]),
+            action_units=units,
+            pose=(0.0, round(rng.uniform(-0.5, 0.5), 3), 0.0),
+            gaze=(0.0, round(rng.uniform(-0.3, 0.3), 3)),
+        )
+    points = [(round(rng.uniform(20, 100), 2), round(rng.uniform(20, 100), 2)) for _ in range(68)]
+    face = Face(box=(20, 20, 100, 100), points=points, labels=labels)
+    return Sample(id=f"s{n}", image=f"{n}.jpg", faces=[face], provenance=PROVENANCE)
+
+
+def _row(n: int) -> Row:
+    said = f"Picture {n}: the lip corners are pulled up (AU12, marked). " * 5
+    turns = [("user", "What does the face show?"), ("assistant", said)]
+    return Row(
+        id=f"r{n}",
+        sample_ids=[f"s{n}"],
+        images=[f"{n}.jpg"],
+        messages=[Message(role=r, content=[Part(type="text", text=t)]) for r, t in turns],  # type: ignore[arg-type]
+        task="caption",
+        provenance=PROVENANCE,
+        making=Making(writer="caption"),
+    )
+
+
+class Measured(NamedTuple):
+    """One run."""
+
+    seconds: float
+    cpu: float
+    """Seconds of CPU, workers included."""
+    rows: int
+    megabytes: float
+    """Peak memory of the largest process."""
+
+
+def measure(recipe: dict[str, Any]) -> Measured:
+    """Run a recipe in a process of its own, into a folder that is thrown away."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = context.Pipe()
+        data = {"output_dir": f"{folder}/run", **recipe}
+        process = context.Process(target=_measured, args=(theirs, folder, data))
+        process.start()
+        theirs.close()
+        result = ours.recv()  # EOFError: the run failed and has said why
+        process.join()
+    return Measured(*result)
+
+
+def _measured(answer: Connection, folder: str, data: dict[str, Any]) -> None:
+    from data_engine.run import run
+
+    path = Path(folder) / "recipe.yaml"
+    path.write_text(yaml.safe_dump(data))
+    corpus = run(path)
+    seconds = json.loads((corpus / "summary.json").read_text())["seconds"]
+    report = json.loads((corpus / "report.json").read_text())
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in used)
+    peak = max(usage.ru_maxrss for usage in used) / 1024  # Linux counts kilobytes
+    answer.send((seconds, cpu, report["items"].get("rows", 0), peak))
+
+
+def templates(count: int, workers: int, executor: str) -> Measured:
+    """Samples to verified rows without a teacher."""
+    return measure(
+        {
+            "source": {"use": f"{HERE}:Samples", "count": count},
+            "steps": [{"use": "write"}, {"use": "verify"}],
+            "shard_size": max(count // 16, 1),
+            "workers": workers,
+            "executor": executor,
+        }
+    )
+
+
+def teacher(count: int) -> tuple[float, float, int]:
+    """Calls a second, the server's maximum, most calls at once."""
+    with serving(DELAY, AT_ONCE) as service:
+        asked = {"kind": "endpoint", "model": "bench", "base_url": service.url}
+        step = {"use": "teach", "teacher": asked, "concurrency": AT_ONCE, "repairs": 0}
+        measure(
+            {
+                "source": {"use": f"{HERE}:Samples", "count": count, "smiling": True},
+                "steps": [{**step, "writers": ["caption"]}],
+                "shard_size": 1000,
+            }
+        )
+        served = service.served()
+    return served.calls / served.seconds, AT_ONCE / DELAY, served.most_at_once
+
+
+def memory(count: int) -> Measured:
+    """Rows through the engine, without work."""
+    source = {"use": f"{HERE}:Rows", "count": count}
+    return measure({"source": source, "steps": [{"use": "verify"}]})
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Option(help="templates, teacher, memory.")] = None,
+    samples: Annotated[int, typer.Option(help="Of the templates' run, a worker.")] = 4000,
+    calls: Annotated[int, typer.Option(help="Of the teacher, about.")] = 6000,
+    rows: Annotated[int, typer.Option(help="Of the long run for memory.")] = 1_000_000,
+    workers: Annotated[list[int] | None, typer.Option(help="Numbers of workers.")] = None,
+    ray: Annotated[bool, typer.Option(help="Also on a local Ray instance.")] = False,
+) -> None:
+    """Measure and print one line a measurement."""
+    wanted = only or ["templates", "teacher", "memory"]
+    if "templates" in wanted:
+        for count in workers or [1, 2]:
+            for executor in ["local", "ray"] if ray else ["local"]:
+                got = templates(samples * count, count, executor)
+                said = f"{got.rows / got.seconds:8,.0f} rows/s"
+                if executor == "local":  # Ray's actors are no children: their CPU is not seen
+                    said += f"  {got.rows / got.cpu:8,.0f} rows/CPU s"
+                typer.echo(f"templates, {executor}, {count} workers: {said}  ({got.rows} rows)")
+    if "teacher" in wanted:
+        rate, most, at_once = teacher(calls)
+        typer.echo(
+            f"teacher: {rate:.1f} of {most:.1f} calls/s = {rate / most:.1%}, "
+            f"at most {at_once} at once"
+        )
+    if "memory" in wanted:
+        for count in (10_000, rows):
+            got = memory(count)
+            typer.echo(
+                f"memory, {count:9,} rows: {got.megabytes:6.1f} MB at most, "
+                f"{count / got.cpu:,.0f} rows/CPU s"
+            )
+
+
+if __name__ == "__main__":
+    typer.run(main)
