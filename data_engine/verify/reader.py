@@ -33,6 +33,8 @@ _FINITE = re.compile(
 )
 _END = re.compile(r"[.!]+(?=\s|$)|\n+")
 _OPENING = re.compile(r"^(?:yes|no)\b[,:;—–-]+\s*(?=\S)")
+_COMPARED = re.compile(r"\bas (?:if|though|when|in)\b[^,;]*")
+"""`As if about to whistle` tells what a movement is like, not what the face does."""
 _SUPPOSED = re.compile(r"\b(?:if|were to|suppose|imagine|unless|had it)\b")
 _SUPPOSING = frozenset(("if", "were", "suppose", "imagine", "unless", "had"))
 _GENERAL = re.compile(
@@ -125,7 +127,7 @@ def read_sentence(sentence: str) -> Said:
     broken = tuple(
         f"{odd} is not a citation such as (AU12, marked)" for odd in _ODD.findall(hashed)
     )
-    lower = hashed.lower()
+    lower = _COMPARED.sub("", hashed.lower())
     tokens = lower.split()
     faces = faces_of(lower)
     if not _SUPPOSING.isdisjoint(tokens) and _SUPPOSED.search(lower):
