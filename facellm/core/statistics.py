@@ -94,6 +94,48 @@ def cluster_bootstraps(
     }
 
 
+def cluster_formulas(
+    values_per_subject: Mapping[str, ArrayLike],
+    names: Sequence[str],
+    formulas: Callable[[Rows], ArrayLike],
+    n: int = 1000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """As `cluster_bootstraps` and on its draws, for numbers that are formulas over sums of columns.
+
+    A draw's sums are sums over its subjects' sums, so no draw is ever written out: with thousands
+    of samples this is a hundred times as fast.
+
+    Args:
+        values_per_subject: subject → rows (N, K), one a sample, without NaN.
+        names: of the numbers.
+        formulas: maps sums (D, K) to one number a name (D, names), NaN where undefined.
+        n: draws.
+        seed: of the draws.
+    """
+    groups = [np.asarray(v, dtype=np.float64) for v in values_per_subject.values()]
+    groups = [g.reshape(len(g), -1) for g in groups if len(g)]
+    if not groups:
+        return {name: Interval(value=None, low=None, high=None, n=0) for name in names}
+    picks = subject_picks(len(groups), n, seed)
+    counts = np.ones((len(picks) + 1, len(groups)))  # how often each draw takes each subject
+    for row, pick in enumerate(picks, 1):
+        counts[row] = np.bincount(pick, minlength=len(groups))
+    sums = counts @ np.stack([g.sum(0) for g in groups])
+    values = np.asarray(formulas(sums), dtype=np.float64).reshape(len(sums), len(names))
+    samples = sum(map(len, groups))
+    return {
+        name: interval_of(float(values[0, i]), values[1:, i], samples, len(groups))
+        for i, name in enumerate(names)
+    }
+
+
+def cluster_mean(subjects: Sequence[str], values: Sequence[float]) -> Interval:
+    """The mean of one number a sample, with its interval clustered by subject."""
+    rows = by_subject(subjects, [(value, 1.0) for value in values])
+    return cluster_formulas(rows, ("mean",), lambda sums: sums[:, 0] / sums[:, 1])["mean"]
+
+
 def subject_picks(subjects: int, n: int, seed: int) -> NDArray[np.int64]:
     """Which subjects each draw takes, (n, subjects); no draws of fewer than two subjects."""
     if subjects < 2:
@@ -148,7 +190,7 @@ def student_t(freedom: int) -> float:
     return float(sum(term / freedom**power for power, term in enumerate(terms)))
 
 
-def by_subject(subjects: Sequence[str], rows: Sequence[ArrayLike]) -> dict[str, Rows]:
+def by_subject(subjects: Sequence[str], rows: Sequence[ArrayLike] | Rows) -> dict[str, Rows]:
     """Group one row a sample by subject, subjects in order of first appearance."""
     groups: dict[str, list[ArrayLike]] = {}
     for subject, row in zip(subjects, rows, strict=True):

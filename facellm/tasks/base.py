@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from facellm.core.grammar import ParseFailure
 from facellm.core.sample import FaceLabels, Record, Sample
-from facellm.core.statistics import Interval, by_subject, cluster_bootstrap, mean
+from facellm.core.statistics import Interval, cluster_mean
 from facellm.tasks.response import Register, Unanswerable, missing_face, render_unanswerable
 from facellm.tasks.wording import the_face
 
@@ -146,8 +146,8 @@ class Task(ABC, Generic[A]):
         subjects = [s.subject_id for s in scored]
         parsed = [float(not isinstance(s.prediction, ParseFailure)) for s in scored]
         return {
-            "score": cluster_bootstrap(by_subject(*_columns(values)), mean),
-            "parsed": cluster_bootstrap(by_subject(subjects, parsed), mean),
+            "score": cluster_mean(*_columns(values)),
+            "parsed": cluster_mean(subjects, parsed),
         }
 
     def part_means(self, scored: Sequence[Scored[A]], parts: Sequence[str]) -> dict[str, Interval]:
@@ -156,7 +156,7 @@ class Task(ABC, Generic[A]):
         for part in parts:
             values = [(s.subject_id, s.score.parts.get(part)) for s in scored]
             known = [(subject, value) for subject, value in values if value is not None]
-            means[part] = cluster_bootstrap(by_subject(*_columns(known)), mean)
+            means[part] = cluster_mean(*_columns(known))
         return means
 
 

@@ -3,15 +3,15 @@
 import random
 from collections.abc import Sequence
 
+import numpy as np
 from pydantic import ValidationError, field_validator
 
-from facellm.core.agreement import macro_f1
 from facellm.core.clauses import ADJECTIVES
 from facellm.core.emotions import ALIASES, EMOTIONS, emotion
 from facellm.core.grammar import ParseFailure, first_error, render_answer
 from facellm.core.read_prose import named_emotion
 from facellm.core.sample import Record, Sample
-from facellm.core.statistics import Interval, Rows, by_subject, cluster_bootstrap
+from facellm.core.statistics import Interval, Rows, by_subject, cluster_formulas
 from facellm.tasks.base import Exchange, Score, Scored, Task, answered, labels_of
 from facellm.tasks.response import Register, Unanswerable, read_blocks
 from facellm.tasks.wording import ask
@@ -147,21 +147,21 @@ class ExpressionTask(Task[ExpressionAnswer]):
 
     def metrics(self, scored: Sequence[Scored[ExpressionAnswer]]) -> dict[str, Interval]:
         """Add `accuracy` and `macro_f1` (over the classes in the gold); a failure is an error."""
-        rows = [
-            (-1 if p is None else EMOTIONS.index(p.emotion), EMOTIONS.index(g.emotion))
-            for p, g, _ in answered(scored)
-        ]
-        groups = by_subject([subject for _, _, subject in answered(scored)], rows)
-        return {
-            **super().metrics(scored),
-            "accuracy": cluster_bootstrap(groups, _accuracy),
-            "macro_f1": cluster_bootstrap(groups, _macro_f1),
-        }
+        pairs = answered(scored)
+        table = np.zeros((len(pairs), 3 * len(EMOTIONS)))
+        rows = table.reshape(len(pairs), 3, len(EMOTIONS))  # right, predicted, gold
+        for row, (predicted, gold, _) in zip(rows, pairs, strict=True):
+            row[2, EMOTIONS.index(gold.emotion)] = 1
+            if predicted is not None:
+                row[1, EMOTIONS.index(predicted.emotion)] = 1
+        rows[:, 0] = rows[:, 1] * rows[:, 2]
+        groups = by_subject([subject for _, _, subject in pairs], table)
+        names = ("accuracy", "macro_f1")
+        return {**super().metrics(scored), **cluster_formulas(groups, names, _accuracy_and_f1)}
 
 
-def _accuracy(rows: Rows) -> float:
-    return float((rows[:, 0] == rows[:, 1]).mean())
-
-
-def _macro_f1(rows: Rows) -> float:
-    return macro_f1(rows[:, 0], rows[:, 1])
+def _accuracy_and_f1(sums: Rows) -> Rows:
+    """Both numbers of every draw (D, 2), from how often each class was right, predicted, gold."""
+    right, predicted, gold = sums.reshape(len(sums), 3, -1).swapaxes(0, 1)
+    f1 = np.where(gold > 0, 2 * right / np.maximum(predicted + gold, 1), 0)
+    return np.stack([right.sum(1) / gold.sum(1), f1.sum(1) / (gold > 0).sum(1)], 1)
