@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 USES = """\
 - Instruction tuning of vision-language models on faces (`messages`, `images`).
-- Reinforcement learning with verifiable rewards: `truth` is what the task named in `task` scores.
+- Reinforcement learning: `truth` is the gold answer of the task named in `task`; `facellm.tasks`
+  scores the tasks it has.
 - Not for: recognising who somebody is; deciding about people (hiring, teaching, policing, health);
   inferring intent, honesty, character or a diagnosis."""
 

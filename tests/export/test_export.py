@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import importlib.util
 import json
 import random
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from little_corpora import IMAGE, PHOTO, RENDERED, MakeRow, said
 from PIL import Image
 
+import data_engine.export
 from data_engine.export import ExportOptions, export_rows
 from data_engine.export.columns import CHAT_SCHEMA, RL_SCHEMA
 from data_engine.export.losses import Losses
@@ -331,3 +333,9 @@ def test_reasons_that_name_ids_share_a_line() -> None:
     }
     assert losses.examples["s", "near_duplicate:…"] == "0"
     assert losses.examples.keys() == losses.rejects.keys()
+
+
+def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FaceLLMError, match=r"needs pyarrow: pip install"):
+        importlib.reload(data_engine.export)
