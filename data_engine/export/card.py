@@ -1,5 +1,6 @@
 """The dataset card: what is in a corpus, where it comes from, what was thrown away, its limits."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -98,11 +99,9 @@ def _summary(census: Census, losses: Losses, about: Findings) -> str:
         f"({_share(census.weak, census.total)}) rest on labels that a tool estimated (`weak`)."
     )
     warnings = []
-    if losses.failures:
-        unscored = losses.failures["not_scorable"]
-        lost = losses.failures.total() - unscored
-        if lost:
-            warnings.append(f"{lost:,} rows of the run could not be exported; listed below")
+    lost = losses.failures.total() - losses.failures["not_scorable"]
+    if lost:
+        warnings.append(f"{lost:,} rows of the run could not be exported; listed below")
     if census.repeated_ids:
         warnings.append(f"{census.repeated_ids:,} rows have an id that another row has too")
     if census.shared_persons:
@@ -131,7 +130,11 @@ def _loading(about: Findings) -> str:
 
 def _sources(census: Census) -> str:
     rows = [(*source, f"{n:,}") for source, n in sorted(census.sources.items())]
-    return frame(("source", "licence", "consent", "rows"), rows)
+    people = census.total - census.rendered
+    return frame(("source", "licence", "consent", "rows"), rows) + (
+        f"\n{census.rendered:,} rows show rendered faces, {people:,} rows photographs or videos of "
+        "people (every row whose source does not say that it is rendered)."
+    )
 
 
 def _rows(census: Census) -> str:
@@ -281,7 +284,7 @@ def _gallery(about: Findings) -> str:
     return text
 
 
-def _both(counts: Any, value: str) -> int:
+def _both(counts: Counter[tuple[str, bool]], value: str) -> int:
     return counts[value, False] + counts[value, True]
 
 

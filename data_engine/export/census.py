@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from data_engine.diversity import Diversity, SeededSample, diversity
+from data_engine.export.pictures import shows_nobody
 from data_engine.row import Row
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import FaceLabels
+from facellm.tasks.units import whole
 
 _MANY = 5000
 """Answers kept to measure the diversity of, of the corpus and of each writer."""
@@ -110,6 +112,8 @@ class Census:
         self.answers: SeededSample[str] = SeededSample(_MANY, seed)
         """Of the whole corpus, drawn as `sampled_answers` draws."""
         self.weak = 0
+        self.rendered = 0
+        """Rows whose pictures show no person."""
         self.turns: Counter[int] = Counter()
         """By number of answers in the conversation."""
         self.labels: dict[str, Counter[tuple[str, bool]]] = {}
@@ -129,6 +133,7 @@ class Census:
         self.sources[Source(p.source, p.licence, p.consent)] += 1
         self.makers.setdefault(Maker(row.making.writer, row.making.teacher), Making()).add(row)
         self.weak += row.weak
+        self.rendered += shows_nobody(row)
         texts = answers(row)
         self.turns[len(texts)] += 1
         for number, text in enumerate(texts):
@@ -144,11 +149,11 @@ class Census:
         for field, value in plain_labels(labels):
             counts = self.labels.setdefault(field, Counter())
             counts[value, field.split(":")[0] in labels.weak] += 1
-        for unit, value in (labels.action_units or {}).items():
-            counts = self.units.setdefault((unit, "action_units" in labels.weak), Counter())
-            counts[round(value)] += 1
-        for group, value in (labels.groups or {}).items():
-            self.groups.setdefault(group, Counter())[value] += 1
+        for unit, intensity in (labels.action_units or {}).items():
+            grades = self.units.setdefault((unit, "action_units" in labels.weak), Counter())
+            grades[int(whole(intensity))] += 1
+        for group, member in (labels.groups or {}).items():
+            self.groups.setdefault(group, Counter())[member] += 1
 
     @property
     def total(self) -> int:

@@ -85,7 +85,7 @@ def picture_cells(row: Row, media: Media, embed: bool) -> list[Cells]:
     Raises:
         BadRow: a picture cannot be read.
     """
-    cells = []
+    cells: list[Cells] = []
     for name in row.images:
         data = media.picture(name)
         if embed:

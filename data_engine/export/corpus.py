@@ -23,11 +23,11 @@ from data_engine.export.columns import (
     rl_record,
 )
 from data_engine.export.figures import histograms
-from data_engine.export.gallery import Picks, gallery, shows_nobody
+from data_engine.export.gallery import Picks, gallery
 from data_engine.export.losses import Losses
 from data_engine.export.options import ExportOptions
 from data_engine.export.parquet import ParquetShards
-from data_engine.export.pictures import BadRow, Failure, Media, check_parts
+from data_engine.export.pictures import BadRow, Failure, Media, check_parts, shows_nobody
 from data_engine.export.place import MARKER, appearing_folder, write_json
 from data_engine.export.sharegpt import ShareGPTFiles, conversation
 from data_engine.row import Row
@@ -174,6 +174,11 @@ class _Writing:
         if self.sharegpt is not None:
             self.sharegpt.close()
         scorable = self.rl.close() if self.rl is not None else {}
+        if self.options.forms == ("rl",) and not scorable:
+            raise FaceLLMError(
+                f"none of {self.census.total} rows has a gold answer, which the rl form needs; "
+                "export the form chat, or use writers whose answers can be scored"
+            )
         rows = {split: n for split in ("train", "val", "test") if (n := self.census.rows[split])}
         return Exported(out=self.out, rows=rows, scorable=scorable, failures=lost)
 

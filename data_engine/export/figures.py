@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from data_engine.export.census import Census
 from facellm.core.facs import ACTION_UNITS
@@ -30,7 +31,7 @@ def histograms(census: Census, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
-def _emotions(axes, census: Census) -> None:
+def _emotions(axes: Any, census: Census) -> None:
     counts = census.labels["emotion"]
     names = _largest(counts)
     for weak, colour, shift in ((False, _SURE, 0.0), (True, _WEAK, 1.0)):
@@ -41,7 +42,7 @@ def _emotions(axes, census: Census) -> None:
     _finish(axes, "Expression", "faces, counted once a row", 2)
 
 
-def _units(axes, census: Census) -> None:
+def _units(axes: Any, census: Census) -> None:
     weakness = {weak for _, weak in census.units}
     # Labels of people or the renderer and those of tools are never added up.
     weak = False not in weakness
@@ -53,15 +54,12 @@ def _units(axes, census: Census) -> None:
         shares = [count[grade] / count.total() for count in counts]
         axes.barh(names, shares, left=left, color=colour, label=str(grade))
         left = [a + b for a, b in zip(left, shares, strict=True)]
-    axes.set(
-        title=f"Intensity of action units\n({_source(weak)})", xlabel="share of labelled faces"
-    )
+    title = f"Intensity of action units\n({_source(weak)})"
+    _finish(axes, title, "share of labelled faces", len(_SHADES))
     axes.set_xlim(0, 1)
-    axes.tick_params(axis="y", labelsize=8)
-    axes.legend(ncols=6, loc="upper center", bbox_to_anchor=(0.5, -0.11), frameon=False)
 
 
-def _tasks(axes, census: Census) -> None:
+def _tasks(axes: Any, census: Census) -> None:
     by_split: dict[str, Counter[str]] = {}
     for (task, split), count in census.tasks.items():
         by_split.setdefault(split, Counter())[task] += count
@@ -87,7 +85,7 @@ def _source(weak: bool) -> str:
     return "estimated by a tool" if weak else "by people or the renderer"
 
 
-def _finish(axes, title: str, label: str, columns: int) -> None:
+def _finish(axes: Any, title: str, label: str, columns: int) -> None:
     axes.set(title=title, xlabel=label)
     axes.tick_params(axis="y", labelsize=8)
     axes.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.11), frameon=False)

@@ -21,7 +21,8 @@ def export(folder: Path, options: ExportOptions | Mapping[str, Any]) -> Exported
     """Export a finished run.
 
     An export that was made of the same rows with the same options is left as it is, so that a
-    recipe can be run again.
+    recipe can be run again; one that had to leave rows out is made again, because their pictures
+    may be there now.
 
     Args:
         folder: the run's folder, with `rows.jsonl` and `report.json`.
@@ -38,7 +39,10 @@ def export(folder: Path, options: ExportOptions | Mapping[str, Any]) -> Exported
     made_of = _made_of(rows, options)
     before = _read_json(out / MARKER)
     if before is not None and before.get("made_of") == made_of:
-        return Exported(out=out, **{key: before[key] for key in ("rows", "scorable", "failures")})
+        done = Exported(out=out, **{key: before[key] for key in ("rows", "scorable", "failures")})
+        if not done.failures.keys() - {"not_scorable"}:
+            return done
+        options = options.model_copy(update={"overwrite": True})
     report = _read_json(folder / "report.json") or {"steps": []}
     return export_rows(
         rows_of(rows),
@@ -92,11 +96,17 @@ def _rows_file(folder: Path) -> Path:
 
 
 def _made_of(rows: Path, options: ExportOptions) -> dict[str, Any]:
-    """What an export depends on: the rows' bytes and the options but for the place."""
-    with rows.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    """What an export depends on: the bytes of the rows, and the options but for places."""
     chosen = options.model_dump(mode="json", exclude={"out", "overwrite", "baseline"})
-    return {"rows_sha256": digest, "options": chosen, "baseline": options.baseline is not None}
+    made_of = {"rows_sha256": _sha256(rows), "options": chosen}
+    if options.baseline is not None:
+        made_of["baseline_sha256"] = _sha256(_rows_file(options.baseline))
+    return made_of
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

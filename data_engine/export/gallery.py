@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from data_engine.diversity import SeededSample
 from data_engine.export.paper import EDGE, GREY, INK, PAPER, WHITE, font, side_by_side, wrapped
-from data_engine.export.pictures import BadRow, Media
+from data_engine.export.pictures import BadRow, Media, shows_nobody
 from data_engine.row import Row
 from facellm.core.facs import ACTION_UNITS
 from facellm.core.sample import Box, FaceLabels
@@ -22,11 +22,6 @@ SIZE, LINE = 14, 19
 MOST_LINES = 32
 """Of one text; longer ones end in an ellipsis."""
 MARK = (255, 196, 0)
-
-
-def shows_nobody(row: Row) -> bool:
-    """Whether the pictures are rendered, which their source states in the consent note."""
-    return row.provenance.consent.startswith("rendered")
 
 
 class Picks:
@@ -53,7 +48,8 @@ class Picks:
         queues = [self._by_writer[name].values() for name in sorted(self._by_writer)]
         turns = [q[n] for n in range(self.count) for q in queues if n < len(q)]
         seen: set[str] = set()
-        first, again = [], []
+        first: list[Row] = []
+        again: list[Row] = []
         for row in turns:
             (again if seen & set(row.sample_ids) else first).append(row)
             seen |= set(row.sample_ids)

@@ -39,6 +39,11 @@ class BadRow(Exception):
         return Failure(row_id=row.id, reason=self.reason, detail=self.detail)
 
 
+def shows_nobody(row: Row) -> bool:
+    """Whether the pictures are rendered, which their source states in the consent note."""
+    return row.provenance.consent.startswith("rendered")
+
+
 class Media:
     """The pictures and videos below a corpus folder."""
 

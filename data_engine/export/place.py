@@ -31,6 +31,7 @@ def appearing_folder(out: Path, overwrite: bool) -> Iterator[Path]:
         FaceLLMError: `out` holds something already and may not be replaced, another export into it
             is running, the folder cannot be written, or the disk is full.
     """
+    out = out.absolute()  # "." has no name to put ".part" behind
     _check_target(out, overwrite)
     part = out.with_name(out.name + ".part")
     try:

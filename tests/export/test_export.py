@@ -175,6 +175,12 @@ def test_nothing_to_export_is_an_error_and_leaves_nothing(
     assert [p.name for p in tmp_path.iterdir()] == ["images"]
 
 
+def test_the_rl_form_alone_needs_gold_answers(tmp_path: Path, make_row: MakeRow) -> None:
+    options = ExportOptions(forms=("rl",), gallery_rows=0)
+    with pytest.raises(FaceLLMError, match="none of 1 rows has a gold answer"):
+        export_rows([make_row(0, truth=None)], tmp_path, tmp_path / "out", options)
+
+
 def test_shards_have_a_size_and_final_names(tmp_path: Path) -> None:
     shards = ParquetShards(tmp_path, RL_SCHEMA, 2500 * 1000)
     noise = random.Random(0)
@@ -286,6 +292,7 @@ def test_the_card_tells_what_is_inside(tmp_path: Path, make_row: MakeRow) -> Non
         "**Warning**: 1 persons are in more than one split.",
         "| press | research use | not stated | 2 |",
         "| procedural rig | Apache-2.0 | rendered, no person is shown | 1 |",
+        "1 rows show rendered faces, 2 rows photographs",
         "| train | 2 | 2 |",
         "| emotion | happiness | 0 | 2 |",
         "| AU12 | estimated | 0 | 0 | 0 | 0 | 2 | 0 |",
