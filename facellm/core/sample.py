@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from facellm.core.errors import FaceLLMError
 from facellm.core.splits import Split
@@ -50,6 +51,11 @@ class FaceLabels(Record):
     """Group labels as the source states them; for audits, never a training target."""
     weak: frozenset[str] = frozenset()
     """Names of the fields above that a tool estimated instead of a person or the renderer."""
+
+    @field_serializer("weak", "presence_only", when_used="json")
+    def _sorted(self, values: frozenset[Any]) -> list[Any]:
+        # The order of a set differs from process to process; files must not.
+        return sorted(values)
 
 
 class Face(Record):
