@@ -87,14 +87,14 @@ def quality(face: Face, picture: Sample, rng: random.Random) -> str:
 
 
 def pose(face: Face, picture: Sample, rng: random.Random) -> str:
-    """How the head is held and where the eyes look."""
-    labels = face.labels
-    parts = []
-    if labels.pose is not None:
-        parts.append(describe_pose(pose_facts(labels.pose), rng))
-    if labels.gaze is not None:
-        parts.append(describe_gaze(labels.gaze, rng))
-    return " ".join(parts)
+    """How the head is held."""
+    angles = face.labels.pose
+    return "" if angles is None else describe_pose(pose_facts(angles), rng)
+
+
+def gaze(face: Face, picture: Sample, rng: random.Random) -> str:
+    """Where the eyes look."""
+    return "" if face.labels.gaze is None else describe_gaze(face.labels.gaze, rng)
 
 
 def forensic(face: Face, picture: Sample, rng: random.Random) -> str:
@@ -128,6 +128,7 @@ ASPECTS: dict[str, Aspect] = {
     "worn": worn,
     "quality": quality,
     "pose": pose,
+    "gaze": gaze,
     "forensic": forensic,
     "whole_picture": whole_picture,
 }
@@ -138,7 +139,8 @@ USES: dict[str, tuple[str, ...]] = {
     "skin_and_hair": ("attributes",),
     "worn": ("attributes",),
     "quality": ("quality",),
-    "pose": ("pose", "gaze"),
+    "pose": ("pose",),
+    "gaze": ("gaze",),
     "forensic": ("authentic", "manipulation"),
     "whole_picture": (),
 }

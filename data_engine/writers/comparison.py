@@ -65,7 +65,8 @@ SAME = (
     "I see no other clear difference.",
 )  # fmt: skip
 NO_DIFFERENCE = (
-    "The two faces move alike; nothing clearly differs.", "I see no clear difference in movement.",
+    "The two faces move alike; nothing clearly differs.",
+    "I see no clear difference between the two.",
     "Both faces do the same, as far as can be seen.",
 )  # fmt: skip
 ASKED = (
@@ -89,12 +90,19 @@ def _fill(template: str, **words: str) -> str:
 
 
 def _seen(side: _Side, n: int, rng: random.Random) -> str:
-    """One sentence about one unit of one face; traces count as rest."""
+    """One sentence about one unit of one face: how strongly it acts, or that it is absent."""
     value = whole(side.units[n])
     if value < 1:
         return _fill(rng.choice(AT_REST), a=side.name, n=str(n))
     clause = rng.choice(CLAUSES[n].clauses)
     return _fill(rng.choice(THERE), a=side.name, clause=clause, cited=cite(state(n, value)))
+
+
+def _equal(n: int, a: _Side, b: _Side, rng: random.Random) -> list[str]:
+    """Sentences about a unit in which the faces hardly differ."""
+    if max(a.units[n], b.units[n]) < ABSENT_BELOW:
+        return [rng.choice(NEITHER).format(n=n)]
+    return [_seen(a, n, rng), _seen(b, n, rng)]
 
 
 def _gap(n: int, a: _Side, b: _Side) -> float:
@@ -113,11 +121,7 @@ def _more(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
     questions = SMILE if n == 12 and rng.random() < 0.7 else MORE
     question = rng.choice(questions).format(n=n, a=a.name, b=b.name)
     if n in same:
-        parts = [rng.choice(EQUAL)]
-        if max(a.units[n], b.units[n]) < ABSENT_BELOW:
-            parts.append(rng.choice(NEITHER).format(n=n))
-        else:
-            parts += [_seen(a, n, rng), _seen(b, n, rng)]
+        parts = [rng.choice(EQUAL), *_equal(n, a, b, rng)]
         answer = 0
     else:
         strong, weak = (a, b) if _gap(n, a, b) > 0 else (b, a)
@@ -141,7 +145,8 @@ def _differences(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
         strong, weak = (a, b) if _gap(n, a, b) > 0 else (b, a)
         parts += [_seen(strong, n, rng), _seen(weak, n, rng)]
     if not found:
-        parts = [rng.choice(NO_DIFFERENCE)]
+        top = max(both, key=lambda n: a.units[n] + b.units[n])
+        parts = [rng.choice(NO_DIFFERENCE), *_equal(top, a, b, rng)]
     elif all(abs(_gap(n, a, b)) < SAME_BELOW for n in both if n not in found):
         parts.append(rng.choice(SAME))
     truth = {

@@ -83,6 +83,7 @@ FULLER = ("The pattern would be full if {units} joined.", "If {units} acted, it 
 NOW = ("Now the face looks {adjective}.", "At present it looks {adjective}.")
 HAS_CORE = ("{units} is there already.", "Of the pattern, {units} acts already.")
 HAVE_CORE = ("{units} are there already.", "Of the pattern, {units} act already.")
+CORE = frozenset(n for name in READ for n in PROTOTYPES[name])
 ASKED = (
     "Answer the what-if question in one to three sentences from the prototypes of the basic "
     "emotions. Cite only units that act now; name hypothetical ones by their bare code, in a "
@@ -104,9 +105,14 @@ def _named(units: list[int]) -> str:
 def _without(
     labels: FaceLabels, rng: random.Random
 ) -> tuple[tuple[str, ...], dict[str, str], str, dict[str, Any]] | None:
-    """Ask for the expression without one unit; as often an absent one as one that acts."""
+    """Ask for the expression without one unit; as often an absent one as one that acts.
+
+    None where a core unit of any emotion is unlabelled: what would be left could not be known.
+    """
     assert labels.emotion is not None and labels.action_units is not None
     units, emotion = labels.action_units, labels.emotion
+    if not set(units) >= CORE:
+        return None
     seen = acting(units)
     absent = sorted(n for n, value in units.items() if value < ABSENT_BELOW)
     pools = [pool for pool in (seen, absent) if pool]
@@ -117,9 +123,8 @@ def _without(
     left = [m for m in seen if m != n]
     after: str | None = emotion
     if n in absent:
-        first, second = rng.choice((f"AU{n} is absent already.", f"AU{n} is absent as it is."))\
-            , rng.choice(NO_CHANGE)  # fmt: skip
-        parts = [first, second, rng.choice(STAYS).format(adjective=adjective)]
+        now = rng.choice((f"AU{n} is absent already.", f"AU{n} is absent as it is."))
+        parts = [now, rng.choice(NO_CHANGE), rng.choice(STAYS).format(adjective=adjective)]
     elif emotion == "neutral" or n not in supporting(emotion):
         parts = [_now(n, units[n], rng), rng.choice(NO_SIGN).format(n=n),
                  rng.choice(STAYS).format(adjective=adjective)]  # fmt: skip

@@ -46,8 +46,10 @@ ONE: dict[str, tuple[str, ...]] = {
              "any accessories on {face}?"),
     "quality": ("how good is the picture of {face}?", "describe the picture quality of {face}.",
                 "is {face} clearly visible?"),
-    "pose": ("which way {is_} {who} facing?", "where {does} {who} look?",
-             "describe the head pose of {them}.", "how {does} {who} hold the head?"),
+    "pose": ("which way {is_} {who} facing?", "describe the head pose of {them}.",
+             "how {does} {who} hold the head?", "is {whose} head turned or tilted?"),
+    "gaze": ("where {does} {who} look?", "in which direction do the eyes of {face} look?",
+             "describe {whose} gaze.", "what is the direction of {whose} gaze?"),
     "forensic": ("is {face} real or manipulated?", "has {face} been edited?",
                  "does {face} look authentic?"),
 }  # fmt: skip
@@ -75,21 +77,22 @@ class Description(Writer):
             if turn is not None:
                 yield draft(self.name, [item], [turn], variant)
 
-    def _aspects(self, picture: Sample, face: Face, rng: random.Random) -> dict[str, str]:
-        """Aspect → its sentences, where the labels have something to say."""
-        said = {
-            name: aspect(face, picture, rng)
-            for name, aspect in aspects.ASPECTS.items()
-            if name != "appearance" or self.style.apparent_age
-        }
-        return {name: text for name, text in said.items() if text}
+    def _aspects(
+        self, picture: Sample, face: Face, rng: random.Random
+    ) -> Iterator[tuple[str, str]]:
+        """Aspects in random order with their sentences, where the labels have something to say."""
+        for name in rng.sample([*aspects.ASPECTS], len(aspects.ASPECTS)):
+            if name != "appearance" or self.style.apparent_age:
+                text = aspects.ASPECTS[name](face, picture, rng)
+                if text:
+                    yield name, text
 
     def _whole(self, picture: Sample, number: int, rng: random.Random) -> Turn | None:
         face = picture.faces[number - 1]
-        said = self._aspects(picture, face, rng)
         known = describable(face.labels)
         # The caption's sentences tell the pose and the gaze already.
-        parts = [text for name, text in said.items() if not (known and name == "pose")]
+        said = self._aspects(picture, face, rng)
+        parts = [text for name, text in said if not (known and name in ("pose", "gaze"))]
         if known:
             expression = " ".join(
                 filter(None, (dense_caption(face.labels, rng), aspects.affect(face.labels, rng)))
@@ -129,14 +132,14 @@ class Description(Writer):
 
     def _aspect(self, picture: Sample, number: int, rng: random.Random) -> Turn | None:
         face = picture.faces[number - 1]
-        said = self._aspects(picture, face, rng)
-        said.pop("whole_picture", None)  # alone it would say nothing about the face
-        if not said:
+        # The picture as a whole would, alone, say nothing about the face.
+        said = (one for one in self._aspects(picture, face, rng) if one[0] in ONE)
+        name, text = next(said, ("", ""))
+        if not text:
             return None
-        name = rng.choice(sorted(said))
         return Turn(
             ask(rng, len(picture.faces), number, ONE[name]),
-            said[name],
+            text,
             "description",
             {"aspect": name},
             brief(ASKED_ONE, [face.labels]),

@@ -64,9 +64,9 @@ ALONE = (
     "By itself, {codes} still leans towards {noun}.",
 )
 NO_PATTERN = (
-    "These movements alone form no typical pattern.",
-    "The single movements do not add up to a familiar pattern.",
-    "Taken one by one, the movements are not typical of any expression.",
+    "These movements alone fall short of a typical pattern.",
+    "The single movements leave the reading open; the face as a whole decides it.",
+    "Taken one by one, the movements are found in all kinds of faces.",
 )
 STILL = (
     "The muscles that carry expressions are at rest.",

@@ -187,6 +187,16 @@ def test_without_a_core_unit_the_expression_becomes_what_is_left() -> None:
                 assert draft.truth["emotion"] == "surprise"
 
 
+def test_what_would_be_left_is_not_said_where_units_are_unlabelled() -> None:
+    partial = FaceLabels(emotion="happiness", action_units={6: 3.0, 12: 4.0, 1: 0.0, 4: 0.0})
+    kinds = {
+        draft.truth["kind"]
+        for seed in range(60)
+        for draft in WRITERS["counterfactual"]().drafts(picture(partial), random.Random(seed))
+    }
+    assert kinds == {"towards"}
+
+
 def test_refusals_state_nothing_and_offer_something() -> None:
     for draft in WRITERS["refusal"]().drafts(picture(HAPPY), random.Random(0)):
         assert draft.facts == [] and not draft.weak and draft.task == "refusal"
