@@ -32,7 +32,9 @@ from facellm.core.clauses import REGION_WORDS
 from facellm.core.evidence import units_acting_in
 from facellm.core.facs import ACTION_UNITS
 
-_TOKEN = re.compile(r"#\d+/\d/\w|[a-z]+(?:['-][a-z]+)*|\d+")
+MARK = "\x1f"
+"""Stands before a citation that was read, as `number/step/side`; no text holds it."""
+_TOKEN = re.compile(r"\x1f\d+/\d/\w|[a-z]+(?:['-][a-z]+)*|\d+")
 _CODE = re.compile(r"\bau ?0?(\d{1,2})\b")
 _LINKS = frozenset((
     "of", "along", "across", "on", "in", "at", "around", "over", "between", "above", "beneath",
@@ -66,7 +68,7 @@ class _Word(NamedTuple):
 
 
 def _role(token: str) -> _Word:
-    if token[0] == "#":
+    if token[0] == MARK:
         number, step, side = token[1:].split("/")
         return _Word("cite", (int(number), int(step), {"l": "left", "r": "right"}.get(side)), token)
     for role, table in (("part", PARTS), ("motion", MOTIONS), ("units", WORD_UNITS)):
@@ -119,7 +121,7 @@ def _intensity(words: list[_Word], at: int) -> tuple[int, int]:
 
 
 def _side(words: list[_Word], at: int) -> str | None:
-    near = {word.text for word in words[max(0, at - 3) : at]}
+    near = {word.text for word in words[max(0, at - 5) : at]}
     if "both" in near or near >= _SIDES:
         return None
     for word in words[max(0, at - 2) : at]:
@@ -221,14 +223,14 @@ def _joined(name: re.Match[str]) -> str:
 
 @lru_cache(1 << 16)
 def read_clause(clause: str, part: str | None = None, denied: bool = False) -> Reading:
-    """Read a clause in lower case with citations as `#number/step/side`.
+    """Read a clause in lower case with citations as `MARK number/step/side`.
 
     Args:
         clause: without the commas and conjunctions around it.
         part: the subject of the clause before it, for a clause without one.
         denied: whether a negation of the clause before it still holds.
     """
-    text = _CODE.sub(r"#\1/0/n", UNIT_NAMES.sub(_joined, clause))
+    text = _CODE.sub("\x1f\\1/0/n", UNIT_NAMES.sub(_joined, clause))
     for pattern, token in MERGED:
         text = pattern.sub(token, text)
     words = [_roles(token) for token in _TOKEN.findall(text)]

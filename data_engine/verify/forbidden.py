@@ -17,7 +17,7 @@ def words_of(text: str) -> frozenset[str]:
 
 _CLAIMS: dict[str, str] = {
     "identity":
-        r"(?:this|that|he|she|it) is (?!(?:[A-Z][a-z]+ )?(?:AU|Face))(?:[A-Z][a-z]+ [A-Z][a-z]+)"
+        r"(?i:\b(?:this|that|he|she|it) is) [A-Z][a-z]+ [A-Z][a-z]+"
         r"|(?i:\b(?:celebrity|famous (?:actor|actress|singer|person|politician|athlete)|"
         r"well[- ]known (?:actor|actress|singer|person|politician|public figure)|"
         r"(?:resembles?|looks? like) (?-i:[A-Z])[a-z]+ (?-i:[A-Z])[a-z]+|"

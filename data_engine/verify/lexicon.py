@@ -27,6 +27,7 @@ MERGED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"lower lips?|bottom lips?", "lowerlip"),
         (r"nasolabial (?:folds?|furrows?|lines?)|smile lines", "fold"),
         (r"chin boss", "chin"),
+        (r"(?:to|towards?) (?:one|the) side", "sideways"),
         (r"(brows?) (\w+) at (?:their|the) outer (?:ends|corners)", r"outerbrow \2"),
         (r"stretched (?:wide open|wide|open)|wide[- ]open(?:ed)?|widely opened", "wideopen"),
         (r"open(?:ed)? (?:very )?wide(?:ly)?", "wideopen"),

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from data_engine.verify.claims import Claim
-from data_engine.verify.clause import read_clause
+from data_engine.verify.clause import MARK, read_clause
 from facellm.core.emotions import ALIASES
 from facellm.core.evidence import PAIRS, Thought, region_fits
 from facellm.core.facs import ACTION_UNITS
@@ -33,6 +33,7 @@ _FINITE = re.compile(
 )
 _END = re.compile(r"[.!]+(?=\s|$)|\n+")
 _OPENING = re.compile(r"^(?:yes|no)\b[,:;—–-]+\s*(?=\S)")
+_BOTH = re.compile(r"\b(?:left and (?:the |his |her |their )?right|right and (?:the )?left)\b")
 _COMPARED = re.compile(r"\bas (?:if|though|when|in)\b[^,;]*")
 """`As if about to whistle` tells what a movement is like, not what the face does."""
 _SUPPOSED = re.compile(r"\b(?:if|were to|suppose|imagine|unless|had it)\b")
@@ -91,7 +92,7 @@ def _hashed(match: re.Match[str]) -> str:
     if isinstance(read, str):
         return match[0]
     number, intensity, side = read
-    return f"#{number}/{int(intensity or 0)}/{(side or 'n')[0]}"
+    return f"{MARK}{number}/{int(intensity or 0)}/{(side or 'n')[0]}"
 
 
 def faces_of(text: str) -> tuple[int, ...]:
@@ -128,6 +129,8 @@ def read_sentence(sentence: str) -> Said:
         f"{odd} is not a citation such as (AU12, marked)" for odd in _ODD.findall(hashed)
     )
     lower = _COMPARED.sub("", hashed.lower())
+    if "left" in lower and "right" in lower:
+        lower = _BOTH.sub("both", lower)
     tokens = lower.split()
     faces = faces_of(lower)
     if not _SUPPOSING.isdisjoint(tokens) and _SUPPOSED.search(lower):
@@ -180,7 +183,8 @@ def _json(answer: dict[str, object]) -> tuple[list[Claim], dict[int, float] | No
         noun = ALIASES.get(str(emotion).strip().lower())
         claims += [Claim("emotion", emotions=(noun,))] if noun else []
         broken += [] if noun else [f"{emotion!r} is not an emotion"]
-    value = answer.get("action_units", answer if any(k.startswith("AU") for k in answer) else None)
+    bare = not answer or any(key.startswith("AU") for key in answer)
+    value = answer.get("action_units", answer if bare else None)
     if value is None:
         return claims, listed, broken
     units = read_units(value)

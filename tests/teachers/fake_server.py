@@ -44,24 +44,55 @@ REPLIES = {
 }
 
 
-def application(delay, at_once, counts):
-    """The ASGI application; `counts` is shared: requests, most at once, now."""
-    gate = asyncio.Semaphore(at_once)
+def command_of(request):
+    """The command in the last user text or, for whole runs, in the request's own field."""
+    last = [m for m in request["messages"] if m["role"] == "user"][-1]["content"]
+    text = last if isinstance(last, str) else last[-1]["text"]
+    found = COMMAND.search(text) or COMMAND.search(f"[[{request.get('command', '')}]]")
+    command, number = (found[1], found[2]) if found else ("", None)
+    if command == "mend":  # wrong until it is shown its errors
+        command = "" if "without these errors" in text else "wrong"
+    return command, number
 
-    async def reply(send, status, body, kind=b"application/json"):
-        await send({"type": "http.response.start", "status": status,
-                    "headers": [(b"content-type", kind)]})  # fmt: skip
-        await send({"type": "http.response.body", "body": body})
+
+async def reply(send, status, body, kind=b"application/json"):
+    start = {"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def answer(send, request, delay):
+    command, number = command_of(request)
+    await asyncio.sleep(60 if command == "hang" else delay)
+    if command == "status":
+        await reply(send, int(number), b'{"error": {"message": "told to"}}')
+    elif command == "html":
+        await reply(send, 200, b"<!DOCTYPE html><html>gateway</html>", b"text/html")
+    elif command == "echo":
+        await reply(send, 200, json.dumps(completion(json.dumps(request))).encode())
+    elif command == "random":
+        await reply(send, 200, json.dumps(completion(f"text {time.monotonic_ns()}")).encode())
+    elif command == "differ":
+        words = ("happy", "happy", "angry")[request["seed"] % 3]
+        text = f"The lip corners are pulled up (AU12, marked). The face looks {words}."
+        await reply(send, 200, json.dumps(completion(text)).encode())
+    else:
+        make = REPLIES.get(command, lambda: completion(ANSWER))
+        await reply(send, 200, json.dumps(make()).encode())
+
+
+def application(delay, at_once, counts):
+    """The ASGI application; `counts` is requests, most at once, now."""
+    gate = asyncio.Semaphore(at_once)
 
     async def app(scope, receive, send):
         if scope["type"] != "http":
             return
-        body = b""
-        while True:
+        body, more = b"", True
+        while more:
             message = await receive()
             body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+            more = message.get("more_body")
         if scope["path"] == "/counts":
             await reply(send, 200, json.dumps(list(counts)).encode())
             return
@@ -70,28 +101,9 @@ def application(delay, at_once, counts):
         counts[1] = max(counts[1], counts[2])
         try:
             async with gate:
-                await answer(send, body)
+                await answer(send, json.loads(body), delay)
         finally:
             counts[2] -= 1
-
-    async def answer(send, body):
-        request = json.loads(body)
-        last = [m for m in request["messages"] if m["role"] == "user"][-1]["content"]
-        text = last if isinstance(last, str) else last[-1]["text"]
-        found = COMMAND.search(text)
-        command, number = (found[1], found[2]) if found else ("", None)
-        await asyncio.sleep(60 if command == "hang" else delay)
-        if command == "status":
-            await reply(send, int(number), b'{"error": {"message": "told to"}}')
-        elif command == "html":
-            await reply(send, 200, b"<!DOCTYPE html><html>gateway</html>", b"text/html")
-        elif command == "echo":
-            await reply(send, 200, json.dumps(completion(json.dumps(request))).encode())
-        elif command == "random":
-            await reply(send, 200, json.dumps(completion(f"text {time.monotonic_ns()}")).encode())
-        else:
-            make = REPLIES.get(command, lambda: completion(ANSWER))
-            await reply(send, 200, json.dumps(make()).encode())
 
     return app
 
@@ -145,5 +157,5 @@ class FakeServer:
             return json.load(response)
 
     def __exit__(self, *_):
-        self._process.terminate()
+        self._process.kill()
         self._process.join(5)
