@@ -9,8 +9,8 @@ Zero points and full scales were read off 2,674 press photographs: a unit is abs
 
 A reading's confidence is 2 · AUC - 1 (0: no better than chance), AUC being how well the score tells
 presence from absence: on 1,973 rendered faces with exact intensities, or, where higher, on
-photographs called by the one emotion whose prototype has the unit (surprise: AU1; happiness: AU12;
-surprise: AU26) against those called neutral. Neither is a human coding of real faces.
+photographs called by an emotion whose prototype has the unit against those called neutral
+(surprise: AU1, AU26; happiness: AU12; sadness: AU15). Neither is a human coding of real faces.
 """
 
 from collections.abc import Iterable, Mapping

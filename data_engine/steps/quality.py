@@ -9,7 +9,7 @@
         open      1 down to 0.5 as one skin patch departs from the others: a guess at something over
                   the face
 
-Half the 2,671 press photographs pass 50 in sharpness; blurred by a fifteenth of the inter-ocular
+Of 400 press photographs half pass 50 in sharpness; blurred by a fifteenth of the inter-ocular
 distance they fall to 3.4. Noise and heavy compression count as sharp. The guess of `open` is weak
 (AUC 0.76 against large pasted patches; light from one side misleads it), hence its floor.
 """
