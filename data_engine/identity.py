@@ -65,13 +65,16 @@ def claimed(folder: Path) -> Iterator[None]:
 def settle(folder: Path, now: dict[str, Any]) -> None:
     """Mark a new folder with the identity of its run, or check that it is the same run.
 
+    A run that stopped before anything was finished leaves the folder free: its recipe was wrong.
+
     Raises:
         FaceLLMError: the folder was begun with something else, or holds somebody else's corpus.
     """
     path = folder / "identity.json"
-    if not path.is_file():
+    begun = (folder / "report.json").is_file() or any(folder.glob("work/*/*.done"))
+    if not (path.is_file() and begun):
         for kind in KINDS:
-            if (folder / f"{kind}.jsonl").exists():
+            if not path.is_file() and (folder / f"{kind}.jsonl").exists():
                 raise FaceLLMError(
                     f"{folder} holds a {kind}.jsonl of which this engine knows nothing; "
                     "choose another output_dir"

@@ -243,7 +243,7 @@ class Job:
 class Work:
     """A job made ready in one process; call it with the number of a shard.
 
-    Where a step waits for answers, several shards are under way at once, so that the last answers
+    Where a step waits for answers (`waits = True` in its class), several shards are under way at once, so that the last answers
     of one do not leave the teacher idle. Their feeding is strictly one after the other: the next
     shard is begun when the first waiting step has taken the last item of the one before. No step
     up to that one ever runs twice at the same time; the steps after it may.

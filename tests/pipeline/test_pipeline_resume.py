@@ -76,6 +76,13 @@ def test_a_changed_recipe_is_refused_and_the_change_named(stopped, override, mes
     assert "\n" not in str(caught.value) and "choose another output_dir" in str(caught.value)
 
 
+def test_a_recipe_that_came_to_nothing_may_be_mended(recipe, ids):
+    path = recipe(source={**NUMBERS, "fails_at": 0})
+    with pytest.raises(FaceLLMError, match="failed after 0 items"):
+        run(path)
+    assert len(ids(run(path, ["source.fails_at=null"]) / "samples.jsonl")) == 20
+
+
 def test_other_versions_are_a_change(stopped, monkeypatch):
     monkeypatch.setattr("data_engine.identity._version", lambda name: "99")
     with pytest.raises(FaceLLMError, match=r"versions\.facellm was .* and is \"99\""):
