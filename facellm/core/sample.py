@@ -20,6 +20,10 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+def _empty(values: frozenset[Any]) -> bool:
+    return not values
+
+
 class FaceLabels(Record):
     """What is known of a face; None means unlabelled, never absent."""
 
@@ -27,7 +31,7 @@ class FaceLabels(Record):
     """Canonical emotion noun."""
     action_units: dict[int, float] | None = None
     """AU number → intensity 0-5; a unit that is not a key is unlabelled, 0.0 means absent."""
-    presence_only: frozenset[int] = frozenset()
+    presence_only: frozenset[int] = Field(default=frozenset(), exclude_if=_empty)
     """Units coded as present or absent alone; their intensity above stands for "present"."""
     pose: tuple[float, float, float] | None = None
     """Pitch, yaw, roll in radians; + is up, to the subject's right, to the subject's right."""
@@ -49,7 +53,7 @@ class FaceLabels(Record):
     """How, where it is not authentic."""
     groups: dict[str, str] | None = None
     """Group labels as the source states them; for audits, never a training target."""
-    weak: frozenset[str] = frozenset()
+    weak: frozenset[str] = Field(default=frozenset(), exclude_if=_empty)
     """Names of the fields above that a tool estimated instead of a person or the renderer."""
 
     @field_serializer("weak", "presence_only", when_used="json")
