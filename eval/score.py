@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from eval.foreign import read_foreign
 from eval.question import Answer, Question
 from facellm.core.grammar import ParseFailure
 from facellm.core.sample import Record
@@ -24,7 +25,7 @@ class Result(Record):
     answered: int
     """Questions that got any answer; with fewer than `asked` the result is partial."""
     unparsed: int
-    """Answers outside every form the task reads; they score 0."""
+    """Answers that `read_foreign` cannot read; they score 0."""
     failures: dict[str, int]
     """Why answers could not be parsed or did not come → how often, commonest first."""
     extra_rows: int = 0
@@ -40,7 +41,7 @@ class Result(Record):
 def score_answers(
     task_name: str, questions: Sequence[Question], answers: dict[str, Answer]
 ) -> list[Scored[Any] | None]:
-    """Parse and score; None where no answer came."""
+    """Read and score; None where no answer came. All models' answers go through the same door."""
     task = TASKS[task_name]
     scored: list[Scored[Any] | None] = []
     for question in questions:
@@ -48,7 +49,9 @@ def score_answers(
         if answer is None or answer.text is None:
             scored.append(None)
         else:
-            scored.append(task.scored(answer.text, question.gold, question.subject_id))
+            prediction = read_foreign(task_name, answer.text)
+            score = task.score(prediction, question.gold)
+            scored.append(Scored(prediction, question.gold, score, question.subject_id))
     return scored
 
 

@@ -1,0 +1,168 @@
+"""Answers of models that were never taught our grammar: the task's own reading first, then `read`.
+
+    text ── task.parse ──▶ answer
+               └ failure ──▶ eval.read ──▶ the same kind of answer, or a ParseFailure with a reason
+
+One door for every model under test, so that peers are scored on what they say and not on how they
+write it. The readers are as strict about meaning as the grammar is about form: two answers, a
+hedge or a refusal stay failures.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from eval.read.body import body_of, failure
+from eval.read.expression import read_expression
+from eval.read.settle import ANSWER, FINAL
+from eval.read.units import Stated, read_units
+from facellm.core.evidence import Thought, state
+from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY
+from facellm.core.grammar import REGION_OF_NAME, ParseFailure
+from facellm.tasks import TASKS
+from facellm.tasks.action_units import ActionUnitsAnswer
+from facellm.tasks.caption import CaptionAnswer
+from facellm.tasks.expression import ExpressionAnswer
+from facellm.tasks.reasoning import ReasoningAnswer
+from facellm.tasks.region_question import RegionAnswer
+from facellm.tasks.response import NO_FACE
+
+BARE = 2.0
+"""Intensity of a unit that is stated without one, as in the tasks' own prose."""
+
+_NO_FACE = re.compile(
+    r"(?:sorry,? |i'm sorry,? (?:but )?|unfortunately,? )?"
+    r"(?:no (?:human )?faces? (?:is|are|can be) (?:visible|seen|shown|present|detected|found)"
+    r"|(?:there (?:is|are)|i (?:can )?see) no (?:visible |human )?faces?"
+    r"|there (?:isn't|is not) (?:a|any) (?:visible |human )?face"
+    r"|i (?:do not|don't|cannot|can't) see (?:a|any) (?:human )?faces?)"
+    r"(?: visible)?(?: (?:in|on) (?:the|this) (?:image|picture|photo|photograph))?\.?",
+    re.I,
+)
+_ANSWER_BLOCK = re.compile(r"<answer>.*?</answer>", re.S)
+_TAG = re.compile(r"</?(?:think|thinking|answer)>")
+_UNIT = re.compile(r"\b(?:AUs?|action units?)\s*([0-9]{1,3})", re.I)
+
+
+def read_foreign(task_name: str, text: str) -> Any:
+    """Read an answer to a question of a task.
+
+    Args:
+        task_name: a task of `facellm.tasks`.
+        text: the answer as the model wrote it.
+
+    Returns:
+        The task's answer record, an `Unanswerable`, or a `ParseFailure` with the reader's reason.
+    """
+    own = TASKS[task_name].parse(text)
+    if isinstance(own, CaptionAnswer):
+        return _more_facts(own)
+    if not isinstance(own, ParseFailure) and not _overlooked(text, own):
+        return own
+    if _NO_FACE.fullmatch(text.strip().replace("’", "'")):
+        return NO_FACE
+    reader = _READERS.get(task_name)
+    return own if reader is None else reader(text)
+
+
+def _overlooked(text: str, answer: Any) -> bool:
+    """Whether prose names units that the grammar, which knows citations alone, passed over."""
+    if "<answer>" in text or text.lstrip().startswith("{"):
+        return False
+    if isinstance(answer, ReasoningAnswer):
+        thought = answer.thought or Thought()
+        read = {*thought.units, *thought.absent}
+    elif isinstance(answer, ActionUnitsAnswer | RegionAnswer):
+        read = set(answer.units)
+    else:
+        return False
+    return not {int(number) for number in _UNIT.findall(text)} <= read
+
+
+def _expression(text: str) -> ExpressionAnswer | ParseFailure:
+    emotion = read_expression(text)
+    return emotion if isinstance(emotion, ParseFailure) else ExpressionAnswer(emotion=emotion)
+
+
+def _action_units(text: str) -> ActionUnitsAnswer | ParseFailure:
+    units = read_units(text)
+    return units if isinstance(units, ParseFailure) else ActionUnitsAnswer(units=_strengths(units))
+
+
+def _reasoning(text: str) -> ReasoningAnswer | ParseFailure:
+    """The emotion by the answer, the evidence by everything before and around it."""
+    emotion = read_expression(text)
+    if isinstance(emotion, ParseFailure):
+        return emotion
+    units = read_units(_evidence(text))
+    thought = None if isinstance(units, ParseFailure) else _thought(units)
+    return ReasoningAnswer(emotion=emotion, thought=thought)
+
+
+def _evidence(text: str) -> str:
+    """What is said apart from the answer: thinking included, `Final answer: …` cut off."""
+    lines = _TAG.sub("\n", _ANSWER_BLOCK.sub("\n", text)).splitlines()
+    return "\n".join(ANSWER.split(FINAL.split(line)[0])[0] for line in lines)
+
+
+def _thought(units: Stated) -> Thought | None:
+    """The evidence; units that FACS defines and our table lacks cannot be scored and stay out."""
+    known = {n: value for n, value in units.items() if n in ACTION_UNITS}
+    if not known:
+        return None
+    seen = tuple(state(n, value) for n, value in known.items() if value is None or value > 0)
+    return Thought(statements=seen, absent=tuple(n for n, value in known.items() if value == 0))
+
+
+def _region_question(text: str) -> RegionAnswer | ParseFailure:
+    region = _named_region(text)
+    if isinstance(region, ParseFailure):
+        return region
+    units = read_units(text)
+    if isinstance(units, ParseFailure):
+        return units
+    return RegionAnswer(region=region, units=_strengths(units))
+
+
+def _named_region(text: str) -> str | ParseFailure | None:
+    """The region under `region` in an answer's JSON; None where the question alone names it."""
+    body = body_of(text)
+    if isinstance(body, ParseFailure):
+        return body
+    named = {
+        value["region"] for value in body.json if isinstance(value, dict) and "region" in value
+    }
+    if not named:
+        return None
+    regions = {REGION_OF_NAME.get(str(name).strip().lower().replace("_", " ")) for name in named}
+    if len(regions) == 1 and None not in regions:
+        return regions.pop()
+    return failure(f"{', '.join(map(str, named))} is no face region", text)
+
+
+def _more_facts(own: CaptionAnswer) -> CaptionAnswer:
+    """A description with the facts that only the readers find in it."""
+    found: dict[str, Any] = {}
+    if own.emotion is None:
+        emotion = read_expression(own.text)
+        found["emotion"] = emotion if isinstance(emotion, str) else None
+    if not own.units:
+        units = read_units(own.text)
+        if not isinstance(units, ParseFailure):
+            # What a caption calls absent is no fact in it, as in the task's own reading.
+            found["units"] = {n: value for n, value in units.items() if value is None or value > 0}
+        elif _UNIT.search(own.text):
+            found["units"] = None  # it speaks of units, but which ones is unclear
+    return own.model_copy(update=found)
+
+
+def _strengths(units: Stated) -> dict[int, float]:
+    return {n: BARE if value is None else min(value, MAX_INTENSITY) for n, value in units.items()}
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "expression": _expression,
+    "action_units": _action_units,
+    "reasoning": _reasoning,
+    "region_question": _region_question,
+}
