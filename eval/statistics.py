@@ -51,7 +51,7 @@ class Clusters:
         table = np.asarray(rows, dtype=np.float64)
         if len(table) != len(self):
             raise FaceLLMError(f"{len(table)} rows for {len(self)} samples; expected one a sample")
-        table = table.reshape(len(self), -1)
+        table = table[:, None] if table.ndim == 1 else table
         each = np.zeros((self.subjects, table.shape[1]))
         np.add.at(each, self.of_sample, table)
         return np.asarray(self.counts @ each, dtype=np.float64)
@@ -74,10 +74,10 @@ class Clusters:
             counted: which samples stand behind the number (N,); None: all.
         """
         samples = self.of_sample if counted is None else self.of_sample[counted]
-        behind = len(np.unique(samples))
         if not len(samples):
             return Interval(value=None, low=None, high=None, n=0)
-        return interval_of(float(values[0]), values[1:], len(samples), behind)
+        sizes = np.unique(samples, return_counts=True)[1]
+        return interval_of(float(values[0]), values[1:], sizes.tolist())
 
     def intervals(
         self, values: Mapping[str, Floats], counted: Bools | None = None

@@ -21,6 +21,8 @@ _TEXT_COMMAND = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|mathrm|mathbf|mathit)\{([
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _MARKUP = re.compile(r"\*+|`+|__|~~|^[ \t]*(?:#{1,6}|>+|[-•])[ \t]+", re.MULTILINE)
 _DOLLAR = re.compile(r"\$+|\\[()\[\]]")
+_BLANKS = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r"[^\S\n]*\n\s*")
 _BULLET_NUMBER = re.compile(r"\A\s*1[.)]\s+(?=\D)(?![\s\S]*^\s*2[.)]\s)", re.MULTILINE)
 
 
@@ -86,7 +88,9 @@ def _plain_or_json(part: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _BULLET_NUMBER.sub("", _DOLLAR.sub("", _MARKUP.sub("", text)))
+    """The text without markup and with single blanks: no pattern meets a long run of them."""
+    bare = _BLANK_LINES.sub("\n", _BLANKS.sub(" ", _DOLLAR.sub("", text)))
+    return _BULLET_NUMBER.sub("", _MARKUP.sub("", bare))
 
 
 __all__ = ["BROKEN", "LIMIT", "Body", "body_of", "failure"]

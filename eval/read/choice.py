@@ -13,6 +13,8 @@ from facellm.core.grammar import ParseFailure
 _KEYS = ("answer", "final_answer", "choice", "option", "letter", "label", "prediction", "result")
 SHORT = 12
 """Words up to which a sentence may name an option by its text alone."""
+NEAR = 40
+"""Characters around a letter that tell whether it is one."""
 _NAMED = 4
 """Letters an option's text needs to be recognised inside a sentence."""
 
@@ -147,7 +149,8 @@ class _Options:
         """Letters that stand as letters; a doubtful one is marked with `?` and decides nothing."""
         spans = []
         for match in self._letters.finditer(sentence):
-            before, after = sentence[: match.start()], sentence[match.end() :]
+            before = sentence[max(0, match.start() - NEAR) : match.start()]
+            after = sentence[match.end() : match.end() + NEAR]
             listed = _NEXT.match(after)
             sure = _BEFORE.search(before) and _AFTER.match(after)
             if sure or listed or _NAMED_BEFORE.search(before):

@@ -6,6 +6,7 @@ well (`AU12 is absent`). What a text asks, it does not state.
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -40,6 +41,8 @@ class Mention(NamedTuple):
 
 
 Finder = Callable[[str], Sequence[Span]]
+AFTER = 120
+"""Characters behind a mention that can deny it."""
 
 _IDIOMS = re.compile(
     r"\bnot only\b|\bno doubt\b(?: about it)?|\bwithout (?:a |any )?doubt\b|\bno problem\b|"
@@ -114,44 +117,67 @@ def mentions(text: str, find: Finder) -> list[Mention]:
 
 
 def _in_sentence(sentence: str, find: Finder) -> Iterator[tuple[str, Polarity]]:
-    spans = find(sentence)
+    spans = deque(find(sentence))
     if not spans:
         return
     heading = _HEADING_DENIES.search(sentence)
-    cuts = [
-        match
-        for match in _CLAUSE.finditer(sentence)
-        if not any(s.start < match.end() and match.start() < s.end for s in spans)
-    ]
-    starts = [0, *(cut.end() for cut in cuts)]
-    ends = [*(cut.start() for cut in cuts), len(sentence)]
-    lists = [False, *(cut[0].strip() in _COMMAS for cut in cuts)]
     last: Polarity | None = None
-    for start, end, goes_on in zip(starts, ends, lists, strict=True):
-        inside = [span for span in spans if start <= span.start < end]
+    for start, end, goes_on in _clauses(sentence, list(spans)):
         carried = last if goes_on else None
+        last = None
+        words = _words_before(sentence, start, end)
         place = start
-        for span in inside:
-            before = sentence[start : span.start]
-            polarity = _polarity(before, sentence[span.end : end])
+        while spans and spans[0].start < end:
+            span = spans.popleft()
+            polarity = _polarity(words, span, sentence[span.end : min(end, span.end + AFTER)])
             between = sentence[place : span.start]
             if polarity is Polarity.STATED and carried in _CARRY and _CONTINUES.match(between):
                 polarity = carried or polarity
             if heading is not None and span.start >= heading.end():
                 polarity = Polarity.DENIED
-            carried, place = polarity, span.end
+            carried, last, place = polarity, polarity, span.end
             yield span.key, polarity
-        last = carried if inside else None
+
+
+def _clauses(sentence: str, spans: Sequence[Span]) -> Iterator[tuple[int, int, bool]]:
+    """Start and end of each clause, and whether a comma leads to it; no cut is inside a span."""
+    start, goes_on, at = 0, False, 0
+    for cut in _CLAUSE.finditer(sentence):
+        while at < len(spans) and spans[at].end <= cut.start():
+            at += 1
+        if at < len(spans) and spans[at].start < cut.end():
+            continue
+        yield start, cut.start(), goes_on
+        start, goes_on = cut.end(), cut[0].strip() in _COMMAS
+    yield start, len(sentence), goes_on
+
+
+def _words_before(sentence: str, start: int, end: int) -> dict[Polarity, int]:
+    """Where the first word of a clause ends that gives what follows a polarity."""
+    clause = sentence[start:end]
+    found = {}
+    for polarity, pattern in _TURNS.items():
+        if match := pattern.search(clause):
+            found[polarity] = start + match.end()
+    return found
 
 
 _CARRY = (Polarity.DENIED, Polarity.OPEN)
 _COMMAS = (",", "，", "、")
 
 
-def _polarity(before: str, after: str) -> Polarity:
-    if _OPEN.search(before):
+_TURNS = {Polarity.OPEN: _OPEN, Polarity.DENIED: _DENY, Polarity.TENTATIVE: _TENTATIVE}
+
+
+def _polarity(words: dict[Polarity, int], span: Span, after: str) -> Polarity:
+    if _before(words, Polarity.OPEN, span):
         return Polarity.OPEN
-    if _DENY.search(before) or _DENY_AFTER.match(after):
+    if _before(words, Polarity.DENIED, span) or _DENY_AFTER.match(after):
         return Polarity.DENIED
-    tentative = _TENTATIVE.search(before) or _MAY_AFTER.match(after)
-    return Polarity.TENTATIVE if tentative else Polarity.STATED
+    if _before(words, Polarity.TENTATIVE, span) or _MAY_AFTER.match(after):
+        return Polarity.TENTATIVE
+    return Polarity.STATED
+
+
+def _before(words: dict[Polarity, int], polarity: Polarity, span: Span) -> bool:
+    return polarity in words and words[polarity] <= span.start

@@ -14,6 +14,8 @@ from eval.read.loose_json import split_json
 from facellm.core.grammar import ParseFailure
 
 T = TypeVar("T")
+REACH = 2_000
+"""Characters that the words behind a mark can take."""
 
 CORRECTION = re.compile(
     r"\b(?:wait|actually|i mean|correction|on reflection|on second thoughts?|scratch that|"
@@ -90,7 +92,7 @@ def _marked(text: str, marks: Sequence[re.Pattern[str]], kind: Kind[T]) -> tuple
     end = 0
     for mark in marks:
         for match in mark.finditer(text):
-            segment = kind.cut(text[match.end() :])
+            segment = kind.cut(text[match.end() : match.end() + REACH])
             if not segment.strip() or any(other.match(segment) for other in marks):
                 continue
             found.append(segment)

@@ -26,6 +26,8 @@ _LEADS = re.compile(
     r"(?:\A|\b(?:is|say|be|answer|think|likely|probably|definitely|clearly|clear|a|so)|:)[\s\"'(:]*\Z",
     re.I,
 )
+NEAR = 40
+"""Characters around the word that tell how it stands."""
 _DENIED = re.compile(r"\b(?:not|n't|never|neither|nor)\b|n't\b", re.I)
 _DEPENDS = re.compile(r"\b(?:it depends|(?:yes|no),? (?:if|unless|when))\b", re.I)
 _TORN = re.compile(r"\b(?:maybe|possibly|perhaps|either)\b", re.I)
@@ -51,12 +53,13 @@ def _from_text(text: str) -> bool | ParseFailure:
 def _said(sentence: str) -> list[bool]:
     """The answers of a sentence: words at its start, or after a verb, that stand alone."""
     found = []
+    turns = [match.start() for match in (_DENIED.search(sentence), _TORN.search(sentence)) if match]
     for match in _WORD.finditer(sentence):
-        before = sentence[: match.start()]
+        before = sentence[max(0, match.start() - NEAR) : match.start()]
         leads = _LEADS.search(before) is not None or before.rstrip().endswith((",", "，"))
-        stands = _STANDS.match(sentence[match.end() :]) is not None
+        stands = _STANDS.match(sentence[match.end() : match.end() + NEAR]) is not None
         yes = match[1].lower() in YES
-        denied = _DENIED.search(before) or _TORN.search(before)
+        denied = any(turn < match.start() for turn in turns)
         if leads and not denied and (stands or (yes and match[1].isascii())):
             found.append(yes)
     return found

@@ -3,7 +3,8 @@
 Pictures of one person are alike, so an interval over pictures promises too much. Whole subjects
 are drawn instead (cluster bootstrap). The interval is the expanded percentile interval of
 Hesterberg (2015): plain percentiles are too narrow for few subjects, so the quantiles move
-outwards as far as Student's t stands out over the normal distribution.
+outwards as far as Student's t stands out over the normal distribution; subjects of unequal size
+count as fewer.
 """
 
 import math
@@ -88,10 +89,8 @@ def cluster_bootstraps(
         [statistics(rows[np.concatenate([places[i] for i in pick])]) for pick in picks],
         dtype=np.float64,
     ).reshape(len(picks), len(names))
-    return {
-        name: interval_of(float(values[i]), draws[:, i], len(rows), len(groups))
-        for i, name in enumerate(names)
-    }
+    sizes = [len(g) for g in groups]
+    return {name: interval_of(float(values[i]), draws[:, i], sizes) for i, name in enumerate(names)}
 
 
 def cluster_formulas(
@@ -123,10 +122,9 @@ def cluster_formulas(
         counts[row] = np.bincount(pick, minlength=len(groups))
     sums = counts @ np.stack([g.sum(0) for g in groups])
     values = np.asarray(formulas(sums), dtype=np.float64).reshape(len(sums), len(names))
-    samples = sum(map(len, groups))
+    sizes = [len(g) for g in groups]
     return {
-        name: interval_of(float(values[0, i]), values[1:, i], samples, len(groups))
-        for i, name in enumerate(names)
+        name: interval_of(float(values[0, i]), values[1:, i], sizes) for i, name in enumerate(names)
     }
 
 
@@ -143,42 +141,48 @@ def subject_picks(subjects: int, n: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(subjects, size=(n, subjects))
 
 
-def interval_of(value: float, draws: Rows, n: int, subjects: int) -> Interval:
+def interval_of(value: float, draws: Rows, sizes: Sequence[int]) -> Interval:
     """The interval of a number from its bootstrap draws.
 
     Args:
         value: over all samples; NaN is undefined.
         draws: the number in each draw (D,); draws that leave it undefined are NaN and not counted.
-        n: samples behind the number.
-        subjects: people behind the number.
+        sizes: how many samples behind the number each person gave, none of them 0.
     """
+    n, subjects = sum(sizes), len(sizes)
     known = draws[~np.isnan(draws)]
     if np.isnan(value):
         return Interval(value=None, low=None, high=None, n=n, subjects=subjects)
     if not known.size or subjects < 2:
         return Interval(value=value, low=None, high=None, n=n, subjects=subjects)
-    tail = expanded_tail(subjects)
+    tail = expanded_tail(effective_subjects(sizes))
     low, high = (float(x) for x in np.quantile(known, (tail, 1.0 - tail)))
     return Interval(value=value, low=low, high=high, n=n, subjects=subjects)
 
 
-def expanded_tail(subjects: int) -> float:
+def effective_subjects(sizes: Sequence[int]) -> float:
+    """How many people with equally many samples tell as much: (Σ n)² / Σ n², after Kish."""
+    return float(sum(sizes) ** 2 / sum(size * size for size in sizes))
+
+
+def expanded_tail(subjects: float) -> float:
     """The share of draws beyond either end of a 95 % interval: 0.025, less for few subjects.
 
-    It is Φ(−t·√(S / (S − 1))) with t the 97.5 % point of Student's t for S − 1 degrees of freedom.
+    It is Φ(−t·√(S / (S − 1))) with t the 97.5 % point of Student's t for S − 1 degrees of freedom;
+    S may be an effective number and counts as 2 at least.
     """
-    wide = student_t(subjects - 1) * math.sqrt(subjects / (subjects - 1))
-    return NormalDist().cdf(-wide)
+    s = max(2.0, subjects)
+    return NormalDist().cdf(-student_t(s - 1.0) * math.sqrt(s / (s - 1.0)))
 
 
-def student_t(freedom: int) -> float:
-    """The 97.5 % point of Student's t; exact for 1 and 2 degrees, else to 0.01.
+def student_t(freedom: float) -> float:
+    """The 97.5 % point of Student's t, to 1 %; under 3 degrees that of the whole number below.
 
-    Beyond two degrees it is the Cornish-Fisher expansion (Abramowitz & Stegun, 26.7.5).
+    From 3 on it is the Cornish-Fisher expansion (Abramowitz & Stegun, 26.7.5).
     """
-    if freedom == 1:
+    if freedom < 2.0:
         return math.tan(math.pi * 0.475)
-    if freedom == 2:
+    if freedom < 3.0:
         return math.sqrt(2.0 * 0.95**2 / (1.0 - 0.95**2))
     z = NormalDist().inv_cdf(0.975)
     terms = (
