@@ -25,8 +25,9 @@ from data_engine.progress import Progress
 from data_engine.recipe import Recipe, Use, load_recipe
 from data_engine.shards import Done, Shards, write_whole
 from data_engine.sources.base import Source
-from data_engine.stage import Job, Tally, apply, write_stream
+from data_engine.stage import Tally, apply, room_on_disk, write_stream
 from data_engine.step import Item, Reject, Step
+from data_engine.work import Job
 from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import dump
 
@@ -81,7 +82,7 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
         print(dump(resolved) + "".join(f"# {line}\n" for line in _outline(stages)), end="")
         return recipe.output_dir
     folder = recipe.output_dir
-    with claimed(folder):
+    with claimed(folder), room_on_disk(folder):
         settle(folder, identity(resolved))
         write_whole(folder / "recipe.yaml", dump(resolved))
         report = read_report(folder)

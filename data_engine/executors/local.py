@@ -16,7 +16,7 @@ from multiprocessing.connection import wait as wait_for_any
 from threading import Lock
 
 from data_engine.shards import Done
-from data_engine.stage import Job, Work
+from data_engine.work import Job, Work
 from facellm.core.errors import FaceLLMError
 
 _AHEAD = 1

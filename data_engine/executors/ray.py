@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from data_engine.shards import Done
-from data_engine.stage import Job, Work
+from data_engine.work import Job, Work
 from facellm.core.errors import FaceLLMError
 
 _AHEAD = 1
