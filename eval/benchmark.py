@@ -1,6 +1,9 @@
 """A benchmark: a task, a corpus, a split and a way of asking, drawn the same on every machine.
 
 samples.jsonl ── split, faces ──▶ task.question / task.target ──▶ Question (id, text, gold)
+
+A face can be asked about several times: in other wordings (`variants`) and in the mirrored picture
+(`mirrored`). Such questions, and pictures that belong together, are drawn together or not at all.
 """
 
 import random
@@ -8,13 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from eval.question import Question
+from eval.corruptions import parse
+from eval.pairs import sets_of
+from eval.question import MIRROR, Question
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.recipe import Part
 from facellm.core.sample import Sample, read_samples
 from facellm.tasks import TASKS
+
+SIDELESS = ("expression", "action_units", "reasoning")
+"""Tasks whose gold answers stay true when a picture is mirrored and however they are asked."""
+TRIES = 200
+"""Wordings drawn before a task counts as having no more."""
 
 
 class Benchmark(Part):
@@ -29,7 +39,7 @@ class Benchmark(Part):
     style: Literal["canonical", "varied", "prose"] = "canonical"
     """The task's one fixed question, one of its wordings, or one as people chat."""
     limit: int | None = Field(default=None, gt=0)
-    """At most so many questions, drawn at random."""
+    """At most so many questions, drawn at random; sets of pictures are drawn whole."""
     seed: int = 0
     emotions: tuple[str, ...] | None = None
     """Ask only about faces whose label is one of these; None takes all."""
@@ -37,6 +47,26 @@ class Benchmark(Part):
     """Also compare where our own models look with the masks of the units' regions."""
     corruption: str = ""
     """Spoil every picture first, such as `blur:3`; see `eval.corruptions`."""
+    variants: int = Field(default=1, gt=0)
+    """Ask about each face in so many different wordings; needs a style that has several."""
+    mirrored: bool = False
+    """Ask about each face once more in the mirrored picture."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Benchmark":
+        if self.corruption:
+            parse(self.corruption)
+        again = self.variants > 1 or self.mirrored
+        if again and self.task not in SIDELESS:
+            raise ValueError(
+                f"variants and mirrored need one of the tasks {', '.join(SIDELESS)}: "
+                f"the gold of {self.task} changes with the wording or with the sides"
+            )
+        if self.variants > 1 and self.style == "canonical":
+            raise ValueError("the canonical style has one wording; take varied or prose")
+        if self.mirrored and self.corruption:
+            raise ValueError("mirrored compares with the stored picture; leave corruption away")
+        return self
 
     def questions(self) -> list[Question]:
         """The questions, in an order that does not depend on the machine.
@@ -57,11 +87,27 @@ class Benchmark(Part):
                 f"benchmark {self.name}: none of the {len(samples)} pictures in split "
                 f"{self.split!r} of {self.corpus} has the labels that {self.task} needs"
             )
-        if self.limit is not None and len(asked) > self.limit:
-            order = {question.id: n for n, question in enumerate(asked)}
-            asked = random.Random(self.seed).sample(asked, self.limit)
-            asked.sort(key=lambda question: order[question.id])
-        return asked
+        return asked if self.limit is None else self._drawn(asked, self.limit)
+
+    def _drawn(self, asked: list[Question], limit: int) -> list[Question]:
+        """Whole sets of questions in a random order, as long as they fit."""
+        belongs = sets_of(self.corpus, [question.sample for question in asked])
+        sets: dict[str, list[Question]] = {}
+        for question in asked:
+            name = belongs.get(question.sample.id, question.about)
+            sets.setdefault(name, []).append(question)
+        names = sorted(sets)
+        random.Random(self.seed).shuffle(names)
+        chosen: set[str] = set()
+        for name in names:
+            if len(chosen) + len(sets[name]) <= limit:
+                chosen.update(question.id for question in sets[name])
+        if not chosen:
+            raise FaceLLMError(
+                f"benchmark {self.name}: a limit of {limit} is less than the "
+                f"{min(map(len, sets.values()))} questions that belong together"
+            )
+        return [question for question in asked if question.id in chosen]
 
     def _samples(self) -> list[Sample]:
         chosen: dict[str, Sample] = {}
@@ -93,14 +139,44 @@ class Benchmark(Part):
             yield from self._ask(sample, 1)
 
     def _ask(self, sample: Sample, face: int) -> Iterator[Question]:
+        key = f"{sample.id}/{face}"
+        asked = self._wordings(sample, face, key)
+        for n, question in enumerate(asked, 1):
+            yield question if self.variants == 1 else question._replace(id=f"{key}/{n}")
+        if asked and self.mirrored:
+            yield self._in_the_mirror(asked[0], key)
+
+    def _wordings(self, sample: Sample, face: int, key: str) -> list[Question]:
+        """The questions about a face, each in other words; none where its labels are missing."""
+        asked: dict[str, Question] = {}
+        for n in range(TRIES):
+            seed = f"{self.seed}/{key}/{n}" if n else f"{self.seed}/{key}"
+            question = self._question(sample, face, key, random.Random(seed))
+            if question is None:
+                return []
+            asked.setdefault(question.text, question)
+            if len(asked) == self.variants:
+                return list(asked.values())
+        raise FaceLLMError(
+            f"benchmark {self.name}: {self.task} has {len(asked)} wordings of style {self.style} "
+            f"for {key}, not {self.variants}; lower variants"
+        )
+
+    def _question(self, sample: Sample, face: int, key: str, rng: random.Random) -> Question | None:
         task = TASKS[self.task]
-        rng = random.Random(f"{self.seed}/{sample.id}/{face}")
-        register = "prose" if self.style == "prose" else "task"
-        exchange = task.exchange(sample, rng, face, register)
+        exchange = task.exchange(sample, rng, face, "prose" if self.style == "prose" else "task")
         if exchange is None:
-            return
+            return None
         text = exchange.question
         if self.style == "canonical" and self.task != "region_question":
             text = task.canonical_question(face if len(sample.faces) > 1 else None)
-        key = f"{sample.id}/{face}"
-        yield Question(key, sample, face, self.corpus, text, exchange.answer, self.corruption)
+        return Question(key, sample, face, self.corpus, text, exchange.answer, self.corruption)
+
+    def _in_the_mirror(self, question: Question, key: str) -> Question:
+        """The same question about the mirrored picture, where faces are counted the other way."""
+        faces = question.sample.faces
+        turned = question.sample.model_copy(update={"faces": faces[::-1]})
+        place = len(faces) + 1 - question.face if faces else question.face
+        asked = self._question(turned, place, key, random.Random(f"{self.seed}/{key}"))
+        assert asked is not None, "the labels are those of the picture itself"
+        return question._replace(id=f"{key}/{MIRROR}", text=asked.text, corruption=MIRROR)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from eval.benchmark import Benchmark
-from eval.faithfulness import counterfactual, counterfactual_metrics, evidence_metrics, read_pairs
+from eval.consistency import consistency_metrics
+from eval.faithfulness import counterfactual, counterfactual_metrics, evidence_metrics
 from eval.grounding import grounding_metrics, read_out_grounding
 from eval.models.in_process import InProcess
+from eval.pairs import read_pairs
 from eval.question import Answer, Question
 from facellm.core.statistics import Interval
 
@@ -21,6 +23,8 @@ def extra_metrics(
     if benchmark.task == "action_units" and (benchmark.corpus / "pairs.jsonl").is_file():
         results = counterfactual(read_pairs(benchmark.corpus), questions, answers)
         numbers |= {f"pair_{k}": v for k, v in counterfactual_metrics(results).items()}
+    if benchmark.variants > 1 or benchmark.mirrored:
+        numbers |= consistency_metrics(benchmark.task, questions, answers)
     if benchmark.grounding and isinstance(model, InProcess) and not benchmark.corruption:
         results_of_maps = read_out_grounding(model.reader(), questions)
         numbers |= {f"look_{k}": v for k, v in grounding_metrics(results_of_maps).items()}

@@ -8,20 +8,18 @@
 Everything is computed from answers that were asked for once, and clustered by subject.
 """
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from eval.question import Answer, Question
-from facellm.core.errors import FaceLLMError
+from eval.pairs import Pair
+from eval.question import MIRROR, Answer, Question
+from facellm.core.evidence import strongest
 from facellm.core.facs import PRESENT
-from facellm.core.grammar import ParseFailure
 from facellm.core.sample import FaceLabels
-from facellm.core.statistics import Interval, by_subject, cluster_bootstrap, mean
+from facellm.core.statistics import Interval, cluster_mean
 from facellm.tasks import TASKS
 from facellm.tasks.action_units import ActionUnitsAnswer
-from facellm.tasks.reasoning import ReasoningAnswer, supporting
+from facellm.tasks.reasoning import EVIDENCE_LIMIT, ReasoningAnswer, supporting
 
 TOLERANCE = 1.0
 """A stated unit is made up where the face shows it below this intensity: not even a trace."""
@@ -45,13 +43,14 @@ class PairResult(NamedTuple):
 def evidence_metrics(
     questions: Sequence[Question], answers: dict[str, Answer]
 ) -> dict[str, Interval]:
-    """Numbers of the `reasoning` task's evidence.
+    """Numbers of the `reasoning` task's evidence, each a mean over answers.
 
-    `hallucinated`: share of stated units below `TOLERANCE`, over units the labels know, mean over
-    answers that state any. `missed`: share of units present at 2 or more that are not stated.
-    `intensity_off`: share of true statements more than a step off. `supported`: share of answers
-    whose emotion has a stated unit among its signs (neutral: none of another emotion's prototype
-    stated at 2 or more). An answer that cannot be parsed states nothing.
+    `hallucinated`: share of the stated units that the labels know and put below `TOLERANCE`, over
+    answers that state any. `missed`: share of the units present at 2 or more (the strongest six,
+    as many as an answer may state) that are not stated. `intensity_off`: share of the true
+    statements that are more than a step off. `supported`: share of answers whose stated units
+    speak for the stated emotion, see `supported`. An answer that cannot be parsed states nothing
+    and supports nothing.
     """
     rows: dict[str, list[tuple[str, float]]] = {
         "hallucinated": [], "missed": [], "intensity_off": [], "supported": [],
@@ -65,13 +64,16 @@ def evidence_metrics(
         stated = _stated(parsed)
         for name, value in _evidence_numbers(stated, labels).items():
             rows[name].append((question.subject_id, value))
-        if isinstance(parsed, ReasoningAnswer):
-            rows["supported"].append((question.subject_id, float(supported(parsed))))
+        speaks = isinstance(parsed, ReasoningAnswer) and supported(parsed)
+        rows["supported"].append((question.subject_id, float(speaks)))
     return {name: _mean(pairs) for name, pairs in rows.items()}
 
 
 def supported(answer: ReasoningAnswer) -> bool:
-    """Whether the stated units speak for the stated emotion."""
+    """Whether the stated units speak for the stated emotion.
+
+    One of them must be a sign of it; for neutral, none may be stated above 2 (slight).
+    """
     units = answer.thought.units if answer.thought is not None else {}
     if answer.emotion == "neutral":
         return not any((value or PRESENT) > PRESENT for value in units.values())
@@ -95,60 +97,56 @@ def _evidence_numbers(stated: dict[int, float | None], labels: FaceLabels) -> di
         if graded:
             off = [n for n in graded if abs((rated[n] or 0.0) - known[n]) > SAME + 0.5]
             numbers["intensity_off"] = len(off) / len(graded)
-    present = [n for n, value in known.items() if value >= PRESENT]
+    present = strongest(known, EVIDENCE_LIMIT, PRESENT)
     if present:
         numbers["missed"] = sum(n not in stated for n in present) / len(present)
     return numbers
 
 
-def read_pairs(corpus: Path) -> list[tuple[int, str, str]]:
-    """Unit and sample ids (off, on) of `pairs.jsonl`.
-
-    Raises:
-        FaceLLMError: no such file, or a line that is no pair.
-    """
-    path = corpus / "pairs.jsonl"
-    if not path.is_file():
-        raise FaceLLMError(f"no pairs.jsonl in {corpus}; expected the pairs of a rigbench")
-    pairs = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            pairs.append((int(row["unit"]), str(row["off"]), str(row["on"])))
-        except (ValueError, KeyError, TypeError) as error:
-            raise FaceLLMError(f"{path}:{number} is no pair of unit, off and on: {error}") from None
-    return pairs
-
-
 def counterfactual(
-    pairs: Sequence[tuple[int, str, str]],
+    pairs: Sequence[Pair],
     questions: Sequence[Question],
     answers: dict[str, Answer],
 ) -> list[PairResult]:
-    """Compare the `action_units` answers to both pictures of every pair that was answered."""
-    by_sample = {question.sample.id: question for question in questions}
+    """Compare the `action_units` answers to both pictures of every pair that was answered.
+
+    Where one of the two cannot be parsed, nothing flipped and nothing stayed.
+    """
+    by_sample: dict[str, Question] = {}
+    for question in questions:
+        if question.corruption != MIRROR:
+            by_sample.setdefault(question.sample.id, question)
     results = []
     for unit, off_id, on_id in pairs:
         if off_id not in by_sample or on_id not in by_sample:
             continue  # a limited run asks about some of the pictures
         off, on = by_sample[off_id], by_sample[on_id]
-        said_off, said_on = _units(answers.get(off.id)), _units(answers.get(on.id))
-        if said_off is None or said_on is None:
-            continue
-        before, after = said_off.get(unit, 0.0), said_on.get(unit, 0.0)
-        labels = [q.sample.faces[0].labels.action_units or {} for q in (off, on)]
-        still = [n for n in labels[0] if n != unit and labels[0][n] == labels[1].get(n)]
-        kept = [abs(said_off.get(n, 0.0) - said_on.get(n, 0.0)) <= SAME for n in still]
-        results.append(
-            PairResult(
-                unit=unit,
-                subject_id=on.subject_id,
-                flipped=float(before < PRESENT <= after),
-                direction=float(after > before),
-                stayed=sum(kept) / len(kept) if kept else 1.0,
-            )
-        )
+        said = [answers[q.id].text if q.id in answers else None for q in (off, on)]
+        if said[0] is not None and said[1] is not None:
+            results.append(_compare(unit, off, on, _units(said[0]), _units(said[1])))
     return results
+
+
+def _compare(
+    unit: int,
+    off: Question,
+    on: Question,
+    said_off: dict[int, float] | None,
+    said_on: dict[int, float] | None,
+) -> PairResult:
+    if said_off is None or said_on is None:
+        return PairResult(unit, on.subject_id, flipped=0.0, direction=0.0, stayed=0.0)
+    before, after = said_off.get(unit, 0.0), said_on.get(unit, 0.0)
+    one, two = (q.sample.faces[q.face - 1].labels.action_units or {} for q in (off, on))
+    still = [n for n in one if n != unit and one[n] == two.get(n)]
+    kept = [abs(said_off.get(n, 0.0) - said_on.get(n, 0.0)) <= SAME for n in still]
+    return PairResult(
+        unit=unit,
+        subject_id=on.subject_id,
+        flipped=float(before < PRESENT <= after),
+        direction=float(after > before),
+        stayed=sum(kept) / len(kept) if kept else 1.0,
+    )
 
 
 def counterfactual_metrics(results: Sequence[PairResult]) -> dict[str, Interval]:
@@ -163,16 +161,11 @@ def counterfactual_metrics(results: Sequence[PairResult]) -> dict[str, Interval]
     return numbers
 
 
-def _units(answer: Answer | None) -> dict[int, float] | None:
-    """Stated intensities; an answer that cannot be parsed states none, a missing one is None."""
-    if answer is None or answer.text is None:
-        return None
-    parsed = TASKS["action_units"].parse(answer.text)
-    if isinstance(parsed, ParseFailure) or not isinstance(parsed, ActionUnitsAnswer):
-        return {}
-    return dict(parsed.units)
+def _units(text: str) -> dict[int, float] | None:
+    """Stated intensities; None for an answer that cannot be parsed or sees no face."""
+    parsed = TASKS["action_units"].parse(text)
+    return dict(parsed.units) if isinstance(parsed, ActionUnitsAnswer) else None
 
 
 def _mean(pairs: Sequence[tuple[str, float]]) -> Interval:
-    subjects = [subject for subject, _ in pairs]
-    return cluster_bootstrap(by_subject(subjects, [value for _, value in pairs]), mean)
+    return cluster_mean([subject for subject, _ in pairs], [value for _, value in pairs])

@@ -6,27 +6,37 @@ from typing import Any, NamedTuple
 from facellm.core.sample import Record, Sample
 from facellm.tasks.response import Unanswerable
 
+MIRROR = "mirror"
+"""The corruption that flips a picture; also the variant in the ids of such questions."""
+
 
 class Question(NamedTuple):
     """One question of a benchmark about one face of one picture."""
 
     id: str
-    """Unique in the benchmark: `<sample id>/<face>`, plus `/<variant>` where one is asked twice."""
+    """Unique in the benchmark: `<sample id>/<face>`; where a face is asked about several times,
+    `/<wording>` from 1 or `/mirror` behind it."""
     sample: Sample
     face: int
-    """From 1 at the left."""
+    """From 1 at the left of the stored picture."""
     corpus: Path
     """Folder that the sample's paths are relative to."""
     text: str
     gold: Any
     """The task's answer record, or an `Unanswerable`."""
     corruption: str = ""
-    """How the picture is spoilt before a model sees it, such as `blur:3`; empty for not at all."""
+    """How the picture is changed before a model sees it: spoilt, such as `blur:3`, or `mirror`;
+    empty for not at all."""
 
     @property
     def subject_id(self) -> str:
         """Whom intervals cluster on."""
         return self.sample.provenance.subject_id
+
+    @property
+    def about(self) -> str:
+        """Which face of which picture, in whatever words it is asked about."""
+        return f"{self.sample.id}/{self.face}"
 
     @property
     def gold_json(self) -> str:

@@ -65,7 +65,8 @@ def evaluate(
     store = AnswerStore(path)
     missing = store.missing(questions)
     if missing:
-        asyncio.run(_ask(model, missing, store, f"{benchmark.name} · {name}"))
+        whole = questions if isinstance(model, Stored) else missing
+        asyncio.run(_ask(model, whole, store, f"{benchmark.name} · {name}"))
     scored = score_answers(benchmark.task, questions, store.answers)
     result = summarise(name, benchmark.name, benchmark.task, questions, store.answers, scored)
     extra = extra_metrics(benchmark, questions, store.answers, model)
@@ -76,10 +77,12 @@ def evaluate(
 
 async def _ask(model: Any, questions: list[Question], store: AnswerStore, title: str) -> None:
     known = {question.id for question in questions}
+    missing = {question.id for question in store.missing(questions)}
     with tqdm(total=len(questions), desc=title, unit="q", disable=None) as bar:
         async for answer in model.answers(questions):
             assert answer.id in known, "a model answers what it was asked"
-            store.add(answer)
+            if answer.id in missing:
+                store.add(answer)
             bar.update()
 
 
@@ -90,13 +93,14 @@ def _questions(benchmark: Benchmark, limit: int | None) -> list[Question]:
 
 
 def _models(recipe: Recipe, benchmark: Benchmark) -> Iterator[tuple[str, Any]]:
-    yield from (
-        (name, model.model_copy(update={"task": benchmark.task}))
-        if isinstance(model, Guess)
-        else (name, model)
-        for name, model in recipe.models.items()
-    )
-    if recipe.guesses and not benchmark.corruption:  # guesses do not look at the pictures
+    blind = Guess, Stored  # what they say is the same however the pictures are spoilt
+    for name, model in recipe.models.items():
+        if benchmark.corruption and isinstance(model, blind):
+            continue
+        if isinstance(model, Guess):
+            model = model.model_copy(update={"task": benchmark.task})
+        yield name, model
+    if recipe.guesses and not benchmark.corruption:
         for kind in GUESSES:
             if kind not in recipe.models:
                 yield kind, Guess(kind=kind, task=benchmark.task)

@@ -1,13 +1,15 @@
 """What a model under test is: something that answers questions, one after the other or at once."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from eval.corruptions import corrupt
-from eval.question import Answer, Question
+from eval.question import MIRROR, Answer, Question
+from facellm.core.sample import Face
 from facellm.faces import load_image
+from facellm.faces.mesh68 import MIRROR_68
 
 
 class Model(Protocol):
@@ -20,9 +22,35 @@ class Model(Protocol):
         ...
 
 
-def picture_of(question: Question) -> Image.Image:
-    """The picture a model is shown: as stored, or spoilt as the benchmark says."""
+class Shown(NamedTuple):
+    """What a model is shown of a question."""
+
+    image: Image.Image
+    faces: list[Face]
+    """The faces of the sample where they are in this picture, from the left."""
+
+
+def shown(question: Question) -> Shown:
+    """The picture as stored, spoilt as the benchmark says, or mirrored with its faces."""
     image = load_image(question.corpus / question.sample.image)
-    if not question.corruption:
-        return image
-    return corrupt(image, question.corruption, question.sample.faces, seed=question.id)
+    faces = question.sample.faces
+    if question.corruption == MIRROR:
+        turned = [mirrored(face, image.width) for face in reversed(faces)]
+        return Shown(ImageOps.mirror(image), turned)
+    if question.corruption:
+        image = corrupt(image, question.corruption, faces, seed=question.id)
+    return Shown(image, faces)
+
+
+def mirrored(face: Face, width: int) -> Face:
+    """A face where it is in the mirrored picture; points keep their meaning, left and right swap.
+
+    Box and points alone: the labels stay those of the stored picture.
+    """
+    x0, y0, x1, y1 = face.box
+    turned: dict[str, object] = {"box": (width - x1, y0, width - x0, y1)}
+    if face.points is not None:
+        turned["points"] = [(width - x, y) for x, y in (face.points[place] for place in MIRROR_68)]
+    if face.visible is not None:
+        turned["visible"] = [face.visible[place] for place in MIRROR_68]
+    return face.model_copy(update=turned)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from eval.models.base import picture_of
+from eval.models.base import shown
 from eval.question import Answer, Question
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.recipe import Part
@@ -112,7 +112,7 @@ class Endpoint(Part):
 
 
 def _data_url(question: Question) -> str:
-    image = picture_of(question)  # also checks that the file is a picture
+    image = shown(question).image  # also checks that the file is a picture
     path = question.corpus / question.sample.image
     if question.corruption or path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         buffer = io.BytesIO()

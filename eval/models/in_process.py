@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import PrivateAttr
 
-from eval.models.base import picture_of
+from eval.models.base import shown
 from eval.question import Answer, Question
 from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import Part
+from facellm.core.sample import Face
 
 BATCH = 16
 
@@ -79,28 +80,25 @@ class InProcess(Part):
     def _request(self, question: Question) -> Any:
         from facellm.prompts import Request, landmarks_of
 
-        image = picture_of(question)
+        image, given = shown(question)
         if self.landmarks == "found":
-            faces = self._matched(question, self.reader().finder.find(image))
+            faces = self._matched(question.sample.id, given, self.reader().finder.find(image))
         else:
-            faces = [face for face in question.sample.faces if face.points is not None]
-            if len(faces) < len(question.sample.faces):
+            faces = [face for face in given if face.points is not None]
+            if len(faces) < len(given):
                 raise FaceLLMError(
                     f"sample {question.sample.id} has faces without landmarks; "
                     "use landmarks: found, or a corpus with landmarks"
                 )
         return Request(image, landmarks_of(faces), question.text, max_tokens=self.max_tokens)
 
-    def _matched(self, question: Question, found: list[Any]) -> list[Any]:
+    def _matched(self, sample_id: str, given: list[Face], found: list[Face]) -> list[Face]:
         """The finder's faces for the faces asked about; more or fewer would renumber them."""
-        if len(found) < len(question.sample.faces):
+        if len(found) < len(given):
             raise FaceLLMError(
-                f"the finder sees {len(found)} of {len(question.sample.faces)} faces in "
-                f"sample {question.sample.id}"
+                f"the finder sees {len(found)} of {len(given)} faces in sample {sample_id}"
             )
-        return [
-            max(found, key=lambda f: _overlap(f.box, face.box)) for face in question.sample.faces
-        ]
+        return [max(found, key=lambda f: _overlap(f.box, face.box)) for face in given]
 
     def _probabilities(self, ready: Sequence[tuple[Question, Any]]) -> dict[str, dict[str, float]]:
         """The likelihood of each emotion where an expression is asked for."""

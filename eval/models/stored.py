@@ -61,50 +61,55 @@ class Stored(Part):
     async def answers(self, questions: Sequence[Question]) -> AsyncIterator[Answer]:
         """See `eval.models.base.Model`; a face without a row is an answer with an error.
 
+        Ask all questions of a benchmark at once, or the check for a wrong table fails.
+
         Raises:
             FaceLLMError: an unreadable table, a missing column, a label that is no emotion, two
                 rows about one face, or rows about faces that the benchmark does not ask about.
         """
-        rows = self._rows()
         keys = _keyed(questions)
         found: dict[int, tuple[int, dict[str, Any]]] = {}
-        extra = []
-        for number, row in rows:
-            place = self._place(row, keys)
-            if place is None:
-                extra.append(number)
-            elif place in found:
-                raise FaceLLMError(
-                    f"{self.path}: rows {found[place][0]} and {number} are both about "
-                    f"{given(row[self.id])}; expected one row a face"
-                )
-            else:
+        extra = 0
+        for number, row in self._rows():
+            places = self._places(row, keys)
+            extra += not places
+            for place in places:
+                if place in found:
+                    raise FaceLLMError(
+                        f"{self.path}: rows {found[place][0]} and {number} are both about "
+                        f"{given(row[self.id])}; expected one row a face"
+                    )
                 found[place] = number, row
-        if not found:
+        if not found and not all(question.corruption for question in questions):
             raise FaceLLMError(
-                f"{self.path}: none of its {len(extra)} rows is about a picture of the benchmark; "
+                f"{self.path}: none of its {extra} rows is about a picture of the benchmark; "
                 f"column {self.id!r} must hold sample ids or image paths such as "
                 f"{given(questions[0].sample.image)}"
             )
         for n, question in enumerate(questions):
             if n not in found:
-                yield Answer(id=question.id, text=None, error=f"{self.path.name} has no row for it")
+                yield Answer(id=question.id, text=None, error=self._lacking(question))
                 continue
             number, row = found[n]
             yield Answer(id=question.id, text=self._text(number, row))
 
+    def _lacking(self, question: Question) -> str:
+        if question.corruption:
+            return f"{self.path.name} is about the pictures as stored, not {question.corruption}"
+        return f"{self.path.name} has no row for it"
+
     def extra_rows(self, questions: Sequence[Question]) -> list[int]:
         """Numbers of the rows that no question asks about; the report counts them."""
         keys = _keyed(questions)
-        return [number for number, row in self._rows() if self._place(row, keys) is None]
+        return [number for number, row in self._rows() if not self._places(row, keys)]
 
-    def _place(self, row: dict[str, Any], keys: dict[tuple[str, int], int]) -> int | None:
+    def _places(self, row: dict[str, Any], keys: dict[tuple[str, int], list[int]]) -> list[int]:
         face = int(row[self.columns.face]) if self.columns.face else 1
         name = str(row[self.id])
         for form in (name, Path(name).name, Path(name).stem):
             if (form, face) in keys:
                 return keys[form, face]
-        return None
+        return []
 
     def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         table = _read(self.path)
@@ -148,18 +153,23 @@ class Stored(Part):
         return units
 
 
-def _keyed(questions: Sequence[Question]) -> dict[tuple[str, int], int]:
-    """Every unambiguous name of a picture, with the face → index of the question."""
-    keys: dict[tuple[str, int], int] = {}
-    shared: set[tuple[str, int]] = set()
+def _keyed(questions: Sequence[Question]) -> dict[tuple[str, int], list[int]]:
+    """Every unambiguous name of a picture, with the face → indices of the questions about it.
+
+    In whatever words a face is asked about, its row is the same; a row about the stored picture
+    says nothing about a spoilt or mirrored one.
+    """
+    keys: dict[tuple[str, int], list[int]] = {}
+    meant: dict[tuple[str, int], set[str]] = {}
     for n, question in enumerate(questions):
+        if question.corruption:
+            continue
         path = Path(question.sample.image)
         for name in {question.sample.id, question.sample.image, path.name, path.stem}:
             key = name, question.face
-            if key in keys:
-                shared.add(key)
-            keys[key] = n
-    return {key: n for key, n in keys.items() if key not in shared}
+            keys.setdefault(key, []).append(n)
+            meant.setdefault(key, set()).add(question.about)
+    return {key: places for key, places in keys.items() if len(meant[key]) == 1}
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

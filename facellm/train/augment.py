@@ -10,17 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from facellm.faces.mesh68 import MIRROR_68
 from facellm.model.views import FACE_RISE, FACE_SIDE
 from facellm.model.vision import POINT_UNIT
 
 # Shapes: B faces, S view side, P = 68 points.
 
-MIRROR = torch.tensor(
-    [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
-)  # fmt: skip
-"""Which point takes each place when a face is mirrored: left and right are the subject's."""
+MIRROR = torch.from_numpy(MIRROR_68)
 
 
 def views(
@@ -113,4 +109,4 @@ def fixed_point(points_BP2: Tensor) -> Tensor:
     return (points_BP2 / POINT_UNIT).round().to(torch.int32)
 
 
-assert sorted(MIRROR.tolist()) == list(range(68)) and math.isclose(POINT_UNIT, 1e-4)
+assert math.isclose(POINT_UNIT, 1e-4)
