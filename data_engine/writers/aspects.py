@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from data_engine.writers.attributes import ATTRIBUTES
 from data_engine.writers.caption import describe_gaze
 from facellm.core.clauses import CLAUSES
-from facellm.core.evidence import FACE_ORDER, line_region, region_name, state
+from facellm.core.evidence import FACE_ORDER, line_region, region_name, state, units_acting_in
 from facellm.core.grammar import cite
 from facellm.core.prose import capitalised, listing
 from facellm.core.sample import Face, FaceLabels, Sample
@@ -29,6 +29,8 @@ VALENCE_FROM = 0.3
 HIDDEN_FROM = 0.15
 """Share of hidden points from which that is worth a word."""
 REGION_UNITS = {region: region_units(region) for region in ASKED}
+ACTING = {region: units_acting_in(region) for region in ASKED}
+"""All units that act in a region, also those that need no label for it to be called quiet."""
 
 
 def _phrases(labels: FaceLabels, aspect: str, value: bool) -> list[str]:
@@ -93,8 +95,10 @@ def pose(face: Face, picture: Sample, rng: random.Random) -> str:
 
 
 def gaze(face: Face, picture: Sample, rng: random.Random) -> str:
-    """Where the eyes look."""
-    return "" if face.labels.gaze is None else describe_gaze(face.labels.gaze, rng)
+    """Where the eyes look, after how the head is held where that is known."""
+    if face.labels.gaze is None:
+        return ""
+    return f"{pose(face, picture, rng)} {describe_gaze(face.labels.gaze, rng)}".strip()
 
 
 def forensic(face: Face, picture: Sample, rng: random.Random) -> str:
@@ -140,7 +144,7 @@ USES: dict[str, tuple[str, ...]] = {
     "worn": ("attributes",),
     "quality": ("quality",),
     "pose": ("pose",),
-    "gaze": ("gaze",),
+    "gaze": ("pose", "gaze"),
     "forensic": ("authentic", "manipulation"),
     "whole_picture": (),
 }
@@ -180,10 +184,11 @@ def by_region(labels: FaceLabels, rng: random.Random) -> str:
         name = region_name(region)
         lines.append(f"{capitalised(name)}: {words}." if headed else f"At the {name} there are "
                      f"signs of {words}.")  # fmt: skip
+    moving = {s.action_unit for s in seen}
     rest = [
         region_name(region)
-        for region, acting in REGION_UNITS.items()
-        if all(n in units and units[n] < LISTED_FROM for n in acting)
+        for region, needed in REGION_UNITS.items()
+        if units.keys() >= set(needed) and moving.isdisjoint(ACTING[region])
     ]
     if rest:
         drawn = set(rng.sample(rest, min(3, len(rest))))

@@ -90,9 +90,10 @@ class Description(Writer):
     def _whole(self, picture: Sample, number: int, rng: random.Random) -> Turn | None:
         face = picture.faces[number - 1]
         known = describable(face.labels)
-        # The caption's sentences tell the pose and the gaze already.
+        # The caption's sentences tell the pose and the gaze already, and the gaze tells the pose.
+        told = ("pose", "gaze") if known else ("pose",) if face.labels.gaze is not None else ()
         said = self._aspects(picture, face, rng)
-        parts = [text for name, text in said if not (known and name in ("pose", "gaze"))]
+        parts = [text for name, text in said if name not in told]
         if known:
             expression = " ".join(
                 filter(None, (dense_caption(face.labels, rng), aspects.affect(face.labels, rng)))

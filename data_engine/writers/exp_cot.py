@@ -53,8 +53,8 @@ HEADINGS = (
 )
 TOGETHER = (
     "This combination of {phrases} is typical of {noun}.",
-    "{Phrases} often come together when a face shows {noun}.",
-    "People tend to read {phrases} together as {noun}.",
+    "{Phrases} often appear at once when a face shows {noun}.",
+    "People tend to read {phrases} as {noun}.",
     "{Codes} form a pattern that people usually read as {noun}.",
     "Acting at the same time, {codes} are common signs of {noun}.",
 )
