@@ -49,7 +49,7 @@ _MONTHS = re.compile(_N + r"[- ]?months?(?:[- ]old)?\b(?!\s+(?:ago|later))", re.
 _VAGUE = re.compile(
     r"[0-9]\s*(?:-|–|—|/|\bto\b|\bor\b|\band\b|\bbis\b)\s*[0-9]|[0-9]0'?s\b|[0-9]\s*\+|"
     r"[<>≥≤]\s*[0-9]|\b(?:over|under|above|below|older|younger|at least|at most|more|less|"
-    r"between|not|no|n't|never)\b|n't\b",
+    r"between|close to|nearly|almost|not|no|n't|never)\b|n't\b",
     re.I,
 )
 _ALONE = re.compile(_N + r"(?=\s*(?:[.,;:!)]|\Z))(?![.,][0-9])")

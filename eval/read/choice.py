@@ -22,7 +22,7 @@ _LETTER = r"(?<![A-Za-z0-9'])(?:{})(?![A-Za-z0-9'])"
 _NAMED_BEFORE = re.compile(r"(?:\b(?:option|choice|letter)|[\[(]|选(?:项)?|:)\s*\Z", re.I)
 _BEFORE = re.compile(
     r"(?:\A|\n|[,;:\[(]|是|为|选(?:项)?|\b(?:option|choice|letter|is|it's|be|choose|pick|select|think|"
-    r"say|answer|so|thus|therefore|but|not|nor|neither|either|both|and|or|between|out|guess))"
+    r"say|answer|so|thus|therefore|but|not|nor|neither|either|both|and|or|between|out|guess|leaves))"
     r"[\s\"']*\Z",
     re.I,
 )
@@ -153,8 +153,12 @@ class _Options:
             after = sentence[match.end() : match.end() + NEAR]
             listed = _NEXT.match(after)
             sure = _BEFORE.search(before) and _AFTER.match(after)
+            if match[0] in "AI" and before.rstrip().endswith(","):
+                sure = None
             if sure or listed or _NAMED_BEFORE.search(before):
-                spans.append(Span(match.start(), match.end(), match[0]))
+                start, end = match.span()
+                inside = before[-1:] in ("(", "[") and after[:1] in (")", "]")
+                spans.append(Span(start - inside, end + inside, match[0]))
             elif match[0] not in "AI":
                 spans.append(Span(match.start(), match.end(), f"?{match[0]}"))
         return spans

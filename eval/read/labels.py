@@ -108,6 +108,8 @@ def label_from_json(value: object, vocabulary: Vocabulary) -> str | ParseFailure
         given: list[object] = list(value)
     else:
         given = list(under(value, DOMINANT_KEYS)) or list(under(value, LABEL_KEYS))
+    if len(given) == 1 and isinstance(given[0], dict):
+        return label_from_json(given[0], vocabulary)
     flat = [x for item in given for x in (item if isinstance(item, list | tuple) else [item])]
     if not flat:
         return fail("the JSON holds no answer")

@@ -54,7 +54,7 @@ _IDIOMS = re.compile(
 _SPLIT = re.compile(r"(?:[.!]+(?=[\s)\"']|$)|[?？]+|[。！；;]|\n+)")
 _CLAUSE = re.compile(
     r"\s*(?:,|，|、|:|\(|\)|[—–]|\s-\s)\s*|"
-    r"\b(?:but|however|although|though|while|whereas|yet|sondern|aber|mais|sino|pero)\b|"
+    r"(?<!thing )\b(?:but|however|although|though|while|whereas|yet|because|since|sondern|aber|mais|sino|pero)\b|"
     r"而是|但是|但|\band\b(?=\s+(?:it|he|she|they|the|this|that|also\s)?\s*"
     r"(?:is|are|was|has|have|shows?|looks?|seems?|appears?|reads?|suggests?|indicates?)\b)",
     re.I,
@@ -62,7 +62,8 @@ _CLAUSE = re.compile(
 _WORDS_DENY = (
     r"not|no|nor|neither|never|without|none|lack|lacks|lacking|hardly|\w+n't|unlike|"
     r"rather than|instead of|as opposed to|other than|free of|devoid of|far from|"
-    r"excluding|except|rules? out|absence of|anything but|non(?=-)|"
+    r"excluding|except|rules? out|eliminates?|absence of|(?:any|every)thing but|opposite of|"
+    r"pretend(?:s|ing)? to|used to|non(?=-)|"
     r"ne|n(?='\w)|pas|sans|plutôt que|nicht|kein|keine|keinen|keiner|ohne|weder|noch|nunca|sin|ni|"
     r"ninguna?|tampoco"
 )

@@ -22,7 +22,7 @@ _LINK = re.compile(
 )
 _NUMBER = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+|,[0-9]+(?![0-9.]))?)(?![0-9A-Za-z])")
 _OF_FIVE = re.compile(r"\s*(?:/|out of)\s*5(?![0-9])")
-_UNSURE = re.compile(r"\s*(?:%|/|[-–]\s*[0-9]|\bto\s+[0-9]|\bor\s+[0-9]|out of)")
+_UNSURE = re.compile(r"\s*(?:%|/|[-–]\s*[0-9]|\bto\s+[0-9]|\bor\s+(?:[0-9]|more|less)|\+|out of)")
 _WORD = re.compile(rf"({'|'.join(sorted(WORDS, key=len, reverse=True))})(?![A-Za-z])", re.I)
 _LETTER = re.compile(r"([A-E])(?![A-Za-z0-9])")
 

@@ -36,7 +36,9 @@ _NOTHING = re.compile(
     r"(?:AUs?|action units?)(?: (?:is|are))?(?: (?:active|visible|present|detected))?)\W*\Z",
     re.I,
 )
-_NO_UNITS = re.compile(r"\bno (?:active )?(?:AUs?|action units?)\b(?!\s*[0-9])", re.I)
+_NO_UNITS = re.compile(
+    r"\b(?:no|none of the) (?:active )?(?:AUs?|action units?)\b(?!\s*[0-9])", re.I
+)
 _RANGE = re.compile(rf"\A(?:[-–]|/|\s*/\s*)\s*{_PREFIX}?\s*[0-9]", re.I)
 _OR = re.compile(r"(?<![\w])(?:or|oder|ou|o)(?![\w])", re.I)
 _EXCEPT = re.compile(r"\b(?:except|apart from)\b", re.I)

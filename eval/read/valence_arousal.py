@@ -25,7 +25,10 @@ _SHORT = {"valence": "V", "arousal": "A"}
 _RANGE = (
     r"(?:\s*[(\[](?:range|from|in)?\s*[+-]?1(?:\.0)?\s*(?:to|\.\.\.?|,|-|–)\s*\+?1(?:\.0)?[)\]])?"
 )
-_LINK = r"\s*(?:(?:[:=≈~|(→]|->|is|of|about|around|approximately|roughly)\s*)*"
+_LINK = (
+    r"\s*(?:(?:[:=≈~|(→]|->|is|of|about|around|approximately|roughly|score|value|"
+    r"slightly|mildly|moderately|very|positive|negative|neutral|low|high)\s*)*"
+)
 _NUMBER = r"([+-]?(?:[0-9]+(?:\.[0-9]+|,[0-9]+)?|\.[0-9]+))(?![0-9A-Za-z])"
 _UNSURE = re.compile(r"\s*(?:%|/|[-–]\s*[0-9.]|(?:to|or|bis)\s+[+-]?[0-9.]|out of)")
 _PATTERNS = {

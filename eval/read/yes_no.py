@@ -29,7 +29,7 @@ _LEADS = re.compile(
 NEAR = 40
 """Characters around the word that tell how it stands."""
 _DENIED = re.compile(r"\b(?:not|n't|never|neither|nor)\b|n't\b", re.I)
-_DEPENDS = re.compile(r"\b(?:it depends|(?:yes|no),? (?:if|unless|when))\b", re.I)
+_DEPENDS = re.compile(r"\b(?:it depends|(?:yes|no),? (?:if|unless|when|for))\b", re.I)
 _TORN = re.compile(r"\b(?:maybe|possibly|perhaps|either)\b", re.I)
 
 
@@ -57,6 +57,7 @@ def _said(sentence: str) -> list[bool]:
     for match in _WORD.finditer(sentence):
         before = sentence[max(0, match.start() - NEAR) : match.start()]
         leads = _LEADS.search(before) is not None or before.rstrip().endswith((",", "，"))
+        leads = leads or match.end() == len(sentence.rstrip())
         stands = _STANDS.match(sentence[match.end() : match.end() + NEAR]) is not None
         yes = match[1].lower() in YES
         denied = any(turn < match.start() for turn in turns)
