@@ -70,6 +70,7 @@ class Teach(Step, Writing):
                 hold = self.concurrency * self.ahead
                 yield from in_order(loop, self._drafts(items), work, hold)
             finally:
+                loop.cancel()
                 loop.submit(_close(endpoints)).result()
 
     def _drafts(self, items: Iterable[Item]) -> Iterator[Draft | Row | Reject]:

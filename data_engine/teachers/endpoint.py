@@ -4,6 +4,7 @@ prompt ─▶ payload ─▶ cache ─ hit ─▶ completion
                        └─ miss ─▶ server ─▶ body ─▶ cache ─▶ completion or failure
 """
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ class Endpoint:
         )
         self._raw = http_library().Response
         self._failed_in_a_row = 0
+        self._under_way: dict[str, asyncio.Task[Completion | CallFailure]] = {}
+        """Equal calls at the same moment are one call."""
 
     def payload(self, prompt: Prompt) -> dict[str, Any]:
         """The body of the request."""
@@ -73,6 +76,17 @@ class Endpoint:
         if known is not None:
             self.tally.cached += 1
             return known
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self._paid(key, payload))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key))
+        else:
+            self.tally.cached += 1
+        return await asyncio.shield(task)
+
+    async def _paid(self, key: str, payload: dict[str, Any]) -> Completion | CallFailure:
+        """Ask the server and keep what it said before anything else is done with it."""
         result = await self._call(payload)
         said = result.completion if isinstance(result, CallFailure) else result
         if said is not None:

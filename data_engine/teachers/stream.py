@@ -35,9 +35,13 @@ class Loop:
         """Start a coroutine; its future can be waited for from any other thread."""
         return asyncio.run_coroutine_threadsafe(_coroutine(awaitable), self._loop)
 
+    def cancel(self) -> None:
+        """Cancel what still runs and wait until it has ended."""
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
+
     def __exit__(self, *_: object) -> None:
         """Cancel what still runs, then end the loop and the thread."""
-        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
+        self.cancel()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

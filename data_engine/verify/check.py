@@ -30,37 +30,31 @@ REFUSAL = "refusal"
 STRICT = Policy()
 
 
-def _steps(units: Sequence[int], known: dict[int, float]) -> dict[int, int]:
-    """The labelled ones of some units, rounded to whole steps."""
-    if len(units) == 1:  # nearly always, and the time of the whole verification is spent here
-        return {units[0]: int(known[units[0]] + 0.5)} if units[0] in known else {}
-    return {n: int(known[n] + 0.5) for n in units if n in known}
-
-
 def _unit(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
-    steps = _steps(claim.units, labels.action_units or {})
-    name = f"AU{claim.units[0]}"
-    unsure = len(steps) < len(claim.units) and not claim.denied and not any(steps.values())
-    if not steps or unsure:
+    known = labels.action_units or {}
+    # Steps of the labelled units among the alternatives, mostly of one.
+    steps = {n: int(known[n] + 0.5) for n in claim.units if n in known}
+    acting = max(steps, key=steps.__getitem__, default=0)
+    strongest = steps.get(acting, 0)
+    if claim.denied and steps:
+        if strongest <= policy.tolerance:
+            return None
+        detail = f"the text denies {_named(acting)}, which acts ({intensity_word(strongest)})"
+        return Problem(f"negation:AU{acting}", detail)
+    name = claim.units[0]
+    if not strongest:
+        if len(steps) == len(claim.units):
+            return Problem(f"wrong_unit:AU{name}", f"{_named(name)} does not act")
         if policy.unlabelled == "allow":
             return None
-        return Problem(f"unsupported:{name}", f"no label speaks about {_named(claim.units[0])}")
-    if claim.denied:
-        acting = max(steps, key=lambda n: steps[n])
-        if steps[acting] <= policy.tolerance:
-            return None
-        word = intensity_word(steps[acting])
-        return Problem(
-            f"negation:AU{acting}", f"the text denies {_named(acting)}, which acts ({word})"
-        )
-    acting_steps = [step for step in steps.values() if step]
-    if not acting_steps:
-        return Problem(f"wrong_unit:{name}", f"{_named(claim.units[0])} does not act")
+        return Problem(f"unsupported:AU{name}", f"no label speaks about {_named(name)}")
+    if not claim.low:
+        return None
     least, most = claim.low - policy.tolerance, claim.high + policy.tolerance
-    if claim.low and not any(least <= step <= most for step in acting_steps):
-        word = intensity_word(max(acting_steps))
-        return Problem(f"wrong_intensity:{name}", f"{_named(claim.units[0])} is {word}")
-    return None
+    if any(step and least <= step <= most for step in steps.values()):
+        return None
+    detail = f"{_named(acting)} is {intensity_word(strongest)}"
+    return Problem(f"wrong_intensity:AU{name}", detail)
 
 
 def _named(number: int) -> str:
@@ -130,6 +124,8 @@ def _agreeing(problems: Sequence[Problem | None]) -> Problem | None:
 
 def _faces(said: Said, facts: Sequence[FaceLabels], asked: tuple[int, ...]) -> list[FaceLabels]:
     numbers = said.faces or asked
+    if not numbers:
+        return list(facts)
     chosen = [facts[n - 1 if n > 0 else n] for n in numbers if 0 < n <= len(facts) or n == -1]
     return chosen or list(facts)
 
@@ -139,7 +135,9 @@ def _said(
 ) -> Iterator[Problem]:
     faces = _faces(said, facts, asked)
     for claim in said.claims:
-        problem = _agreeing([_claim(claim, labels, policy) for labels in faces])
+        problem = _claim(claim, faces[0], policy) if faces else None
+        if problem is not None and len(faces) > 1:
+            problem = _agreeing([_claim(claim, labels, policy) for labels in faces])
         if problem is not None:
             yield problem
     if said.pose:

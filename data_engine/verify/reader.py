@@ -87,12 +87,17 @@ class Read(NamedTuple):
     """Units of a JSON answer, which claims to be complete."""
 
 
-def _hashed(match: re.Match[str]) -> str:
-    read = read_citation(match[1], match[2])
+@lru_cache(1 << 12)
+def _mark(code: str, details: str) -> str | None:
+    read = read_citation(code, details)
     if isinstance(read, str):
-        return match[0]
+        return None
     number, intensity, side = read
     return f"{MARK}{number}/{int(intensity or 0)}/{(side or 'n')[0]}"
+
+
+def _hashed(match: re.Match[str]) -> str:
+    return _mark(match[1], match[2]) or match[0]
 
 
 def faces_of(text: str) -> tuple[int, ...]:
