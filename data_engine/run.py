@@ -31,9 +31,6 @@ from data_engine.work import Job
 from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import dump
 
-MAKE_ROWS = ("write", "teach")
-"""Steps (and those with `makes_rows = True`) before which a stage ends, so that the samples that
-the rows are about can be kept beside them."""
 RunShards = Callable[[Job, Iterable[int], int], Iterator[Done]]
 
 
@@ -99,21 +96,17 @@ def plan(recipe: Recipe) -> list[Stage]:
     stages = [Stage(0, (), ())]
     for step, part in zip(recipe.made_steps(), recipe.steps, strict=True):
         last = stages[-1]
-        if step.whole or last.stream or _makes_rows(step):
+        if step.whole or last.stream or step.makes_rows:
             stages.append(Stage(len(stages), (step,), (part,)))
         else:
             stages[-1] = Stage(last.number, (*last.steps, step), (*last.parts, part))
     return stages
 
 
-def _makes_rows(step: Step) -> bool:
-    return step.name in MAKE_ROWS or getattr(step, "makes_rows", False)
-
-
 def _told_of(stages: list[Stage]) -> int | None:
     """The stage whose samples the rows of a run are about; None where no step makes rows."""
     for stage in stages:
-        if any(map(_makes_rows, stage.steps)):
+        if any(step.makes_rows for step in stage.steps):
             return stage.number - 1
     return None
 

@@ -39,6 +39,10 @@ class Step(BaseModel, ABC):
     name: ClassVar[str]
     whole: ClassVar[bool] = False
     """True where the step must see all items at once (deduplication, balance), not one shard."""
+    waits: ClassVar[bool] = False
+    """True where the step spends its time waiting for others: shards then overlap."""
+    makes_rows: ClassVar[bool] = False
+    """True where samples become rows: the samples are then kept beside them."""
 
     @abstractmethod
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:

@@ -52,7 +52,7 @@ class Work:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._steps = [make_step(part, job.seed) for part in job.steps]
-        waits = [n for n, step in enumerate(self._steps) if getattr(step, "waits", False)]
+        waits = [n for n, step in enumerate(self._steps) if step.waits]
         self._waiting = waits[0] if waits else None
         self.lanes = LANES if waits else 1
         self.stopping = threading.Event()

@@ -164,6 +164,7 @@ class Write(Step, Writing):
     """
 
     name: ClassVar[str] = "write"
+    makes_rows: ClassVar[bool] = True
 
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         """Yield the rows of every item in order; pairs come with their second picture."""

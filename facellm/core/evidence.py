@@ -5,6 +5,7 @@ these records, so a statement means the same however it was written.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -59,6 +60,7 @@ def region_name(region: str) -> str:
     return f"{name} fold" if region in PAIRS["nasolabial_folds"] else name
 
 
+@cache
 def units_acting_in(region: str) -> tuple[int, ...]:
     """All units of the table that act in a region or in either half of a pair."""
     members = set(region_members(region))
