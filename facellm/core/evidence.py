@@ -5,7 +5,7 @@ these records, so a statement means the same however it was written.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -41,6 +41,7 @@ def region_members(region: str) -> tuple[str, ...]:
     return PAIRS.get(region, (region,))
 
 
+@cache
 def line_region(action_unit: int) -> str:
     """The one region or pair under which a unit is written, such as `brows` for AU1.
 
@@ -105,6 +106,7 @@ class Statement(Record):
         return self
 
 
+@lru_cache(4096)
 def state(action_unit: int, intensity: float | None = None) -> Statement:
     """The standard statement about a unit: its own region and phrase.
 

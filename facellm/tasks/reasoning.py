@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Collection, Sequence
+from functools import cache
 
 from pydantic import ValidationError
 
@@ -59,6 +60,7 @@ class ReasoningAnswer(ExpressionAnswer):
     """Units that act too weakly to be asked for and too clearly to be wrong. Not in the text."""
 
 
+@cache
 def supporting(emotion: str) -> frozenset[int]:
     """The units that count as signs of an emotion: core, their variants and usual company."""
     variants = VARIANTS.get(emotion, {})

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
 from pydantic import ValidationError, field_validator
 
@@ -81,6 +82,7 @@ class RegionAnswer(Record):
     """AU number → intensity 0-5."""
 
 
+@cache
 def region_units(region: str) -> tuple[int, ...]:
     """The units that an answer about a region may list: those of the rig that act there."""
     return tuple(n for n in units_acting_in(region) if n in RIG_UNITS)

@@ -27,6 +27,7 @@ def _face(name: str) -> Who:
     return Who(name, "does", "is", "looks", f"{name.partition(' from ')[0]}'s", name, name)
 
 
+# Drawn without regard to who is shown: a pronoun in a question must tell a model nothing.
 PEOPLE = (
     _person("this person", "this person's"), _person("the person", "the person's"),
     _person("he", "his", "him"), _person("she", "her", "her"),
