@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from eval.read.loose_json import BROKEN, split_json
+from eval.read.loose_json import split_json
 from facellm.core.grammar import ParseFailure
 
 LIMIT = 20_000
@@ -32,7 +32,7 @@ class Body(NamedTuple):
     tagged: tuple[str, ...]
     """What stands in `<answer>` tags or in a `\\boxed{}`."""
     json: tuple[object, ...]
-    """The JSON values in the text; `BROKEN` stands for one that cannot be read."""
+    """The JSON values in the text; `loose_json.BROKEN` stands for one that is unreadable."""
     text: str
     """The rest, as plain lines."""
     after_json: str
@@ -91,6 +91,3 @@ def _plain(text: str) -> str:
     """The text without markup and with single blanks: no pattern meets a long run of them."""
     bare = _BLANK_LINES.sub("\n", _BLANKS.sub(" ", _DOLLAR.sub("", text)))
     return _BULLET_NUMBER.sub("", _MARKUP.sub("", bare))
-
-
-__all__ = ["BROKEN", "LIMIT", "Body", "body_of", "failure"]

@@ -54,7 +54,8 @@ _IDIOMS = re.compile(
 _SPLIT = re.compile(r"(?:[.!]+(?=[\s)\"']|$)|[?？]+|[。！；;]|\n+)")
 _CLAUSE = re.compile(
     r"\s*(?:,|，|、|:|\(|\)|[—–]|\s-\s)\s*|"
-    r"(?<!thing )\b(?:but|however|although|though|while|whereas|yet|because|since|sondern|aber|mais|sino|pero)\b|"
+    r"(?<!thing )\b(?:but|however|although|though|while|whereas|yet|because|since|"
+    r"sondern|aber|mais|sino|pero)\b|"
     r"而是|但是|但|\band\b(?=\s+(?:it|he|she|they|the|this|that|also\s)?\s*"
     r"(?:is|are|was|has|have|shows?|looks?|seems?|appears?|reads?|suggests?|indicates?)\b)",
     re.I,

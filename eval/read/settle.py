@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from eval.read.body import BROKEN, Body, body_of, failure
-from eval.read.loose_json import split_json
+from eval.read.body import Body, body_of, failure
+from eval.read.loose_json import BROKEN, split_json
 from facellm.core.grammar import ParseFailure
 
 T = TypeVar("T")
