@@ -10,13 +10,15 @@ renders, from fixed seeds, people that the corpora for training never show (iden
     pose/      the same face at seven yaw angles
     fairness/  the same face in other skin tones, ages and lights (groups of the labels)
 
+Pictures of one face under several conditions name their set in `pair` of the sample.
+
 `procedural` is the head that needs no files; with ICT-FaceKit the faces are far more real. Results
 must say which head and which version they used: numbers of different ones do not compare.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -28,6 +30,7 @@ from data_engine.rig import Rig, load_head, random_spec, toggle
 from data_engine.rig.corpus import jpeg, sample_of
 from data_engine.rig.frame import RigFrame
 from data_engine.rig.spec import Light, RigSpec
+from eval.pairs import Pair
 from facellm.core.errors import FaceLLMError
 from facellm.core.facs import PROTOCOLS
 from facellm.core.sample import Sample, write_samples
@@ -37,11 +40,7 @@ FIRST_IDENTITY = 900_000
 SIZE = 160
 STRONG = 4.0
 """Intensity of a unit that is switched on."""
-SINGLE, PEOPLE = 600, 60
-PAIR_PEOPLE = 40
-POSE_FACES = 30
 YAWS = (-0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9)
-FAIR_FACES = 48
 TONES = {"tone 1-2": 0.5, "tone 4-5": 3.5, "tone 6-7": 5.5, "tone 9-10": 8.5}
 AGES = {"young": 0.0, "old": 1.0}
 LIGHTS = {
@@ -51,74 +50,96 @@ LIGHTS = {
 }
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How many faces; the defaults are rigbench, fewer are for tests."""
+
+    single: int = 600
+    people: int = 60
+    """In `single`."""
+    pair_people: int = 40
+    pair_units: tuple[int, ...] = PROTOCOLS["disfa12"].units
+    pose_faces: int = 30
+    fair_faces: int = 48
+
+
+DEFAULT = Plan()
+
+
 class Shot(NamedTuple):
     """One picture to render."""
 
     name: str
     spec: RigSpec
     groups: dict[str, str]
+    pair: str | None = None
+    """The set of pictures of one face that it belongs to."""
 
 
-class Pair(NamedTuple):
-    """Two pictures that differ in one unit."""
-
-    unit: int
-    off: str
-    on: str
-    """Names of the pictures."""
-
-
-def single() -> Iterator[Shot]:
-    """Random faces of `PEOPLE` people."""
-    for n in range(SINGLE):
+def single(plan: Plan) -> list[Shot]:
+    """Random faces."""
+    shots = []
+    for n in range(plan.single):
         rng = np.random.default_rng((VERSION, 1, n))
-        yield Shot(f"{n:04}", random_spec(rng, FIRST_IDENTITY + n % PEOPLE), {})
+        shots.append(Shot(f"{n:04}", random_spec(rng, FIRST_IDENTITY + n % plan.people), {}))
+    return shots
 
 
-def pairs() -> tuple[list[Shot], list[Pair]]:
-    """Every unit of DISFA off and on in a random face of each person."""
+def pairs(plan: Plan) -> tuple[list[Shot], list[Pair]]:
+    """Every unit off and on in a random face of each person; the pairs hold names of shots."""
     shots, linked = [], []
-    for person in range(PAIR_PEOPLE):
-        for unit in PROTOCOLS["disfa12"].units:
+    for person in range(plan.pair_people):
+        for unit in plan.pair_units:
             rng = np.random.default_rng((VERSION, 2, person, unit))
             spec = random_spec(rng, FIRST_IDENTITY + 1000 + person)
-            off, on = toggle(spec, unit, 0.0), toggle(spec, unit, STRONG)
             name = f"{person:02}-au{unit:02}"
-            shots += [Shot(f"{name}-off", off, {}), Shot(f"{name}-on", on, {})]
+            off, on = (toggle(spec, unit, strength) for strength in (0.0, STRONG))
+            shots += [Shot(f"{name}-off", off, {}, name), Shot(f"{name}-on", on, {}, name)]
             linked.append(Pair(unit, f"{name}-off", f"{name}-on"))
     return shots, linked
 
 
-def poses() -> Iterator[Shot]:
+def poses(plan: Plan) -> list[Shot]:
     """The same face turned."""
-    for n in range(POSE_FACES):
+    shots = []
+    for n in range(plan.pose_faces):
         rng = np.random.default_rng((VERSION, 3, n))
         spec = random_spec(rng, FIRST_IDENTITY + 2000 + n)
         for yaw in YAWS:
             turned = replace(spec, yaw=yaw, pitch=0.0, roll=0.0, gaze=(0.0, 0.0))
-            yield Shot(f"{n:02}-{yaw:+.1f}", turned, {"yaw": f"{yaw:+.1f}"})
+            shots.append(Shot(f"{n:02}-{yaw:+.1f}", turned, {"yaw": f"{yaw:+.1f}"}, f"{n:02}"))
+    return shots
 
 
-def fairness() -> Iterator[Shot]:
+def fairness(plan: Plan) -> list[Shot]:
     """The same face in other skin tones, ages and lights, one of them changed at a time."""
-    for n in range(FAIR_FACES):
+    shots = []
+    for n in range(plan.fair_faces):
         rng = np.random.default_rng((VERSION, 4, n))
         spec = replace(random_spec(rng, FIRST_IDENTITY + 3000 + n), grey=False)
-        for group, tone in TONES.items():
-            yield Shot(f"{n:02}-{group}", replace(spec, tone=tone), {"skin": group})
-        for group, age in AGES.items():
-            yield Shot(f"{n:02}-{group}", replace(spec, age=age), {"age": group})
-        for group, light in LIGHTS.items():
-            yield Shot(f"{n:02}-{group}", replace(spec, light=light), {"light": group})
+        changed = [
+            *(("skin", group, replace(spec, tone=tone)) for group, tone in TONES.items()),
+            *(("age", group, replace(spec, age=age)) for group, age in AGES.items()),
+            *(("light", group, replace(spec, light=light)) for group, light in LIGHTS.items()),
+        ]
+        shots += [
+            Shot(f"{n:02}-{group}", one, {attribute: group}, f"{n:02}")
+            for attribute, group, one in changed
+        ]
+    return shots
 
 
-def make(out: Path, head: str = "procedural", size: int = SIZE) -> Path:
+def make(out: Path, head: str = "procedural", size: int = SIZE, plan: Plan = DEFAULT) -> Path:
     """Render all parts into `out`; what is there already is left alone.
 
     Raises:
-        FaceLLMError: a head that cannot be loaded, or a folder made with another head or version.
+        FaceLLMError: a head that cannot be loaded, or a folder made with another head, size,
+            version or plan.
     """
-    stamp = {"rigbench": VERSION, "head": load_head(head).name, "size": size}
+    loaded = load_head(head)
+    stamp = {"rigbench": VERSION, "head": loaded.name, "size": size}
+    if plan != DEFAULT:
+        stamp["plan"] = json.loads(json.dumps(asdict(plan)))
     path = out / "rigbench.json"
     if path.is_file() and json.loads(path.read_text()) != stamp:
         raise FaceLLMError(
@@ -127,39 +148,31 @@ def make(out: Path, head: str = "procedural", size: int = SIZE) -> Path:
         )
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(stamp) + "\n")
-    rig = Rig(load_head(head), size)
-    shots, linked = pairs()
-    render(rig, single(), out / "single", SINGLE)
-    names = render(rig, shots, out / "pairs", len(shots))
-    if names:
-        lines = [
-            json.dumps({"unit": pair.unit, "off": names[pair.off], "on": names[pair.on]}) + "\n"
-            for pair in linked
-        ]
-        (out / "pairs" / "pairs.jsonl").write_text("".join(lines))
-    render(rig, poses(), out / "pose", POSE_FACES * len(YAWS))
-    changes = len(TONES) + len(AGES) + len(LIGHTS)
-    render(rig, fairness(), out / "fairness", FAIR_FACES * changes)
+    rig = Rig(loaded, size)
+    shots, linked = pairs(plan)
+    render(rig, single(plan), out / "single")
+    render(rig, shots, out / "pairs", linked)
+    render(rig, poses(plan), out / "pose")
+    render(rig, fairness(plan), out / "fairness")
     return out
 
 
-def render(rig: Rig, shots: Iterator[Shot] | list[Shot], out: Path, total: int) -> dict[str, str]:
-    """Write one part as a corpus, its `samples.jsonl` last; returns name → sample id."""
+def render(rig: Rig, shots: list[Shot], out: Path, linked: Sequence[Pair] = ()) -> None:
+    """Write one part as a corpus with its pairs; `samples.jsonl` last, which says it is whole."""
     if (out / "samples.jsonl").is_file():
-        return {}
+        return
     (out / "images").mkdir(parents=True, exist_ok=True)
-    samples: list[Sample] = []
-    names: dict[str, str] = {}
-    for shot in tqdm(shots, total=total, desc=out.name, unit="face", disable=None):
+    samples: dict[str, Sample] = {}
+    for shot in tqdm(shots, desc=out.name, unit="face", disable=None):
         frame = rig.render(shot.spec)
         data = jpeg(frame.image)
         file = f"images/{shot.name.replace(' ', '_')}.jpg"
         (out / file).write_bytes(data)
-        sample = _sample(rig, frame, shot, file, data)
-        samples.append(sample)
-        names[shot.name] = sample.id
-    write_samples(out / "samples.jsonl", samples)
-    return names
+        samples[shot.name] = _sample(rig, frame, shot, file, data)
+    if linked:
+        rows = ({"unit": u, "off": samples[a].id, "on": samples[b].id} for u, a, b in linked)
+        (out / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_samples(out / "samples.jsonl", samples.values())
 
 
 def _sample(rig: Rig, frame: RigFrame, shot: Shot, file: str, data: bytes) -> Sample:
@@ -167,7 +180,7 @@ def _sample(rig: Rig, frame: RigFrame, shot: Shot, file: str, data: bytes) -> Sa
     face = sample.faces[0]
     labels = face.labels.model_copy(update={"groups": shot.groups or None})
     face = face.model_copy(update={"labels": labels})
-    return sample.model_copy(update={"faces": [face], "split": "test"})
+    return sample.model_copy(update={"faces": [face], "split": "test", "pair": shot.pair})
 
 
 def main(
