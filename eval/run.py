@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from eval.benchmark import Benchmark
@@ -21,8 +20,7 @@ from eval.question import Question
 from eval.recipe import Recipe
 from eval.score import Result, rows_of, score_answers, summarise
 from eval.store import AnswerStore
-from facellm.core.errors import FaceLLMError
-from facellm.core.recipe import load
+from facellm.core.recipe import claim, dump, load
 
 GUESSES = ("majority", "shuffled")
 
@@ -35,7 +33,7 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
             gone; answers that came before are kept.
     """
     recipe = load(Recipe, recipe_path, overrides)
-    resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    resolved = dump(recipe)
     if dry_run:
         print(resolved, end="")
         return None
@@ -69,7 +67,7 @@ def evaluate(
         asyncio.run(_ask(model, whole, store, f"{benchmark.name} · {name}"))
     scored = score_answers(benchmark.task, questions, store.answers)
     result = summarise(name, benchmark.name, benchmark.task, questions, store.answers, scored)
-    extra = extra_metrics(benchmark, questions, store.answers, model)
+    extra = extra_metrics(benchmark, questions, scored, model)
     rows = len(model.extra_rows(questions)) if isinstance(model, Stored) else 0
     result = result.model_copy(update={"metrics": {**result.metrics, **extra}, "extra_rows": rows})
     return result, rows_of(name, benchmark.name, questions, store.answers, scored)
@@ -104,24 +102,6 @@ def _models(recipe: Recipe, benchmark: Benchmark) -> Iterator[tuple[str, Any]]:
         for kind in GUESSES:
             if kind not in recipe.models:
                 yield kind, Guess(kind=kind, task=benchmark.task)
-
-
-def claim(folder: Path, resolved: str) -> None:
-    """Mark the folder with the recipe; a folder begun with another one is not touched.
-
-    Raises:
-        FaceLLMError: with the keys that differ.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recipe.yaml"
-    if path.is_file() and path.read_text(encoding="utf-8") != resolved:
-        before, now = yaml.safe_load(path.read_text(encoding="utf-8")), yaml.safe_load(resolved)
-        changed = [key for key in now if before.get(key) != now[key]]
-        raise FaceLLMError(
-            f"{folder} holds an evaluation whose recipe differs in {', '.join(changed)}; "
-            "choose another output_dir, or delete that folder to start again"
-        )
-    path.write_text(resolved, encoding="utf-8")
 
 
 def write_results(folder: Path, results: Sequence[Result], rows: list[dict[str, Any]]) -> None:

@@ -74,6 +74,24 @@ def dump(recipe: BaseModel) -> str:
     return text
 
 
+def claim(folder: Path, resolved: str) -> None:
+    """Mark a run's folder with its recipe, `recipe.yaml`, or find that it bears the same one.
+
+    Raises:
+        FaceLLMError: the folder was begun with another recipe; with the keys that differ.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.yaml"
+    if path.is_file() and path.read_text(encoding="utf-8") != resolved:
+        before, now = (yaml.safe_load(text) for text in (path.read_text("utf-8"), resolved))
+        changed = [key for key in now if before.get(key) != now[key]]
+        raise FaceLLMError(
+            f"{folder} holds a run whose recipe differs in {', '.join(changed)}; "
+            "choose another output_dir, or delete that folder to start again"
+        )
+    path.write_text(resolved, encoding="utf-8")
+
+
 def _variable(match: re.Match[str]) -> str:
     name, default = match.groups()
     value = os.environ.get(name, default)

@@ -9,10 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-import yaml
 
-from facellm.core.errors import FaceLLMError
-from facellm.core.recipe import dump
+from facellm.core.recipe import claim, dump
 from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor, build, vision_config
 from facellm.model.build import train_tokenizer
 from facellm.train.crops import Crops, load_crops
@@ -39,7 +37,7 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
         print(resolved, end="")
         return None
     folder = recipe.output_dir
-    _claim(folder, resolved)
+    claim(folder, resolved)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
@@ -96,17 +94,3 @@ def save(model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor, fo
     }
     model.save_pretrained(folder, state_dict=half)
     processor.save_pretrained(folder)
-
-
-def _claim(folder: Path, resolved: str) -> None:
-    """Mark the folder with the recipe; a folder begun with another one is not touched."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recipe.yaml"
-    if path.is_file() and path.read_text(encoding="utf-8") != resolved:
-        before, now = (yaml.safe_load(text) for text in (path.read_text("utf-8"), resolved))
-        changed = [key for key in now if before.get(key) != now[key]]
-        raise FaceLLMError(
-            f"{folder} holds a run whose recipe differs in {', '.join(changed)}; "
-            "choose another output_dir, or delete that folder to start again"
-        )
-    path.write_text(resolved, encoding="utf-8")
