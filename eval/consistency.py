@@ -9,14 +9,14 @@ Agreement says nothing about truth: whoever always answers alike agrees with the
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from eval.question import MIRROR, Answer, Question
+from eval.question import MIRROR, Question
 from facellm.core.evidence import Side, Statement, Thought
 from facellm.core.facs import PRESENT
 from facellm.core.statistics import Interval, cluster_mean
-from facellm.tasks import TASKS
 from facellm.tasks.action_units import ActionUnitsAnswer
+from facellm.tasks.base import Scored
 from facellm.tasks.expression import ExpressionAnswer
 from facellm.tasks.reasoning import ReasoningAnswer
 from facellm.tasks.units import presence_f1
@@ -41,7 +41,7 @@ class Said(NamedTuple):
 
 
 def consistency_metrics(
-    task: str, questions: Sequence[Question], answers: dict[str, Answer]
+    task: str, questions: Sequence[Question], scored: Sequence[Scored[Any] | None]
 ) -> dict[str, Interval]:
     """Agreement of the answers about the same face, over pairs of answers.
 
@@ -51,20 +51,20 @@ def consistency_metrics(
     of the units in both answers, named with a side in either, whose sides swap. An answer that
     cannot be parsed agrees with none; a pair with a missing answer is not counted.
     """
-    by_face: dict[str, list[Question]] = {}
-    for question in questions:
-        by_face.setdefault(question.about, []).append(question)
+    by_face: dict[str, list[tuple[Question, Said | None]]] = {}
+    for question, one in zip(questions, scored, strict=True):
+        if one is not None:
+            by_face.setdefault(question.about, []).append((question, _said(one.prediction)))
     found: dict[str, list[tuple[str, float]]] = {}
-    for asked in by_face.values():
-        heard = [q for q in asked if q.id in answers and answers[q.id].text is not None]
-        said = {q.id: _said(task, answers[q.id].text or "") for q in heard}
-        plain = [q for q in heard if q.corruption != MIRROR]
-        flipped = [q for q in heard if q.corruption == MIRROR]
+    for heard in by_face.values():
+        subject = heard[0][0].subject_id
+        plain = [said for question, said in heard if question.corruption != MIRROR]
+        flipped = [said for question, said in heard if question.corruption == MIRROR]
         pairs = [("wording", a, b) for a, b in combinations(plain, 2)]
         pairs += [("mirror", a, b) for a in plain[:1] for b in flipped]
         for kind, a, b in pairs:
-            for name, value in _agreement(task, kind, said[a.id], said[b.id]):
-                found.setdefault(f"{kind}_{name}", []).append((a.subject_id, value))
+            for name, value in _agreement(task, kind, a, b):
+                found.setdefault(f"{kind}_{name}", []).append((subject, value))
     return {
         name: cluster_mean([subject for subject, _ in rows], [value for _, value in rows])
         for name, rows in sorted(found.items(), reverse=True)
@@ -91,9 +91,8 @@ def _swapped(one: dict[int, frozenset[Side]], two: dict[int, frozenset[Side]]) -
             yield float({OTHER[side] for side in one[unit]} == two[unit])
 
 
-def _said(task: str, text: str) -> Said | None:
+def _said(parsed: object) -> Said | None:
     """The claims of an answer; None where it cannot be parsed or sees no such face."""
-    parsed = TASKS[task].parse(text)
     if isinstance(parsed, ActionUnitsAnswer):
         return Said(units=parsed.units)
     if isinstance(parsed, ReasoningAnswer):

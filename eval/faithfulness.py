@@ -9,16 +9,16 @@ Everything is computed from answers that were asked for once, and clustered by s
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eval.pairs import Pair
-from eval.question import MIRROR, Answer, Question
+from eval.question import MIRROR, Question
 from facellm.core.evidence import strongest
 from facellm.core.facs import PRESENT
 from facellm.core.sample import FaceLabels
 from facellm.core.statistics import Interval, cluster_mean
-from facellm.tasks import TASKS
 from facellm.tasks.action_units import ActionUnitsAnswer
+from facellm.tasks.base import Scored
 from facellm.tasks.reasoning import EVIDENCE_LIMIT, ReasoningAnswer, supporting
 
 TOLERANCE = 1.0
@@ -41,7 +41,7 @@ class PairResult(NamedTuple):
 
 
 def evidence_metrics(
-    questions: Sequence[Question], answers: dict[str, Answer]
+    questions: Sequence[Question], scored: Sequence[Scored[Any] | None]
 ) -> dict[str, Interval]:
     """Numbers of the `reasoning` task's evidence, each a mean over answers.
 
@@ -55,11 +55,10 @@ def evidence_metrics(
     rows: dict[str, list[tuple[str, float]]] = {
         "hallucinated": [], "missed": [], "intensity_off": [], "supported": [],
     }  # fmt: skip
-    for question in questions:
-        answer = answers.get(question.id)
-        if answer is None or answer.text is None:
+    for question, one in zip(questions, scored, strict=True):
+        if one is None:
             continue
-        parsed = TASKS["reasoning"].parse(answer.text)
+        parsed = one.prediction
         labels = question.sample.faces[question.face - 1].labels
         stated = _stated(parsed)
         for name, value in _evidence_numbers(stated, labels).items():
@@ -106,47 +105,46 @@ def _evidence_numbers(stated: dict[int, float | None], labels: FaceLabels) -> di
 def counterfactual(
     pairs: Sequence[Pair],
     questions: Sequence[Question],
-    answers: dict[str, Answer],
+    scored: Sequence[Scored[Any] | None],
 ) -> list[PairResult]:
     """Compare the `action_units` answers to both pictures of every pair that was answered.
 
     Where one of the two cannot be parsed, nothing flipped and nothing stayed.
     """
-    by_sample: dict[str, Question] = {}
-    for question in questions:
-        if question.corruption != MIRROR:
-            by_sample.setdefault(question.sample.id, question)
-    results = []
-    for unit, off_id, on_id in pairs:
-        if off_id not in by_sample or on_id not in by_sample:
-            continue  # a limited run asks about some of the pictures
-        off, on = by_sample[off_id], by_sample[on_id]
-        said = [answers[q.id].text if q.id in answers else None for q in (off, on)]
-        if said[0] is not None and said[1] is not None:
-            results.append(_compare(unit, off, on, _units(said[0]), _units(said[1])))
-    return results
+    by_sample: dict[str, tuple[Question, Scored[Any]]] = {}
+    for question, one in zip(questions, scored, strict=True):
+        if one is not None and question.corruption != MIRROR:
+            by_sample.setdefault(question.sample.id, (question, one))
+    return [
+        _compare(unit, by_sample[off], by_sample[on])
+        for unit, off, on in pairs
+        if off in by_sample and on in by_sample
+    ]
 
 
 def _compare(
-    unit: int,
-    off: Question,
-    on: Question,
-    said_off: dict[int, float] | None,
-    said_on: dict[int, float] | None,
+    unit: int, before: tuple[Question, Scored[Any]], after: tuple[Question, Scored[Any]]
 ) -> PairResult:
-    if said_off is None or said_on is None:
-        return PairResult(unit, on.subject_id, flipped=0.0, direction=0.0, stayed=0.0)
-    before, after = said_off.get(unit, 0.0), said_on.get(unit, 0.0)
-    one, two = (q.sample.faces[q.face - 1].labels.action_units or {} for q in (off, on))
+    subject = after[1].subject_id
+    off, on = _units(before[1]), _units(after[1])
+    if off is None or on is None:
+        return PairResult(unit, subject, flipped=0.0, direction=0.0, stayed=0.0)
+    one, two = (q.sample.faces[q.face - 1].labels.action_units or {} for q, _ in (before, after))
     still = [n for n in one if n != unit and one[n] == two.get(n)]
-    kept = [abs(said_off.get(n, 0.0) - said_on.get(n, 0.0)) <= SAME for n in still]
+    kept = [abs(off.get(n, 0.0) - on.get(n, 0.0)) <= SAME for n in still]
     return PairResult(
         unit=unit,
-        subject_id=on.subject_id,
-        flipped=float(before < PRESENT <= after),
-        direction=float(after > before),
+        subject_id=subject,
+        flipped=float(off.get(unit, 0.0) < PRESENT <= on.get(unit, 0.0)),
+        direction=float(on.get(unit, 0.0) > off.get(unit, 0.0)),
         stayed=sum(kept) / len(kept) if kept else 1.0,
     )
+
+
+def _units(scored: Scored[Any]) -> dict[int, float] | None:
+    """Stated intensities; None for an answer that cannot be parsed or sees no face."""
+    answer = scored.prediction
+    return dict(answer.units) if isinstance(answer, ActionUnitsAnswer) else None
 
 
 def counterfactual_metrics(results: Sequence[PairResult]) -> dict[str, Interval]:
@@ -159,12 +157,6 @@ def counterfactual_metrics(results: Sequence[PairResult]) -> dict[str, Interval]
         own = [(r.subject_id, r.flipped) for r in results if r.unit == unit]
         numbers[f"flipped/AU{unit}"] = _mean(own)
     return numbers
-
-
-def _units(text: str) -> dict[int, float] | None:
-    """Stated intensities; None for an answer that cannot be parsed or sees no face."""
-    parsed = TASKS["action_units"].parse(text)
-    return dict(parsed.units) if isinstance(parsed, ActionUnitsAnswer) else None
 
 
 def _mean(pairs: Sequence[tuple[str, float]]) -> Interval:

@@ -16,7 +16,7 @@ from PIL import Image
 from eval.question import Question
 from facellm.core.facs import ACTION_UNITS, PRESENT
 from facellm.core.regions import REGIONS
-from facellm.core.statistics import Interval, by_subject, cluster_bootstrap, mean
+from facellm.core.statistics import Interval, cluster_mean
 from facellm.faces import load_image
 from facellm.faces.region_masks import region_masks
 
@@ -54,7 +54,7 @@ def compare_map(weights: Map, mask: NDArray[np.bool_]) -> tuple[float, float, fl
 
 def unit_map(regions: dict[str, Map], unit: int) -> Map:
     """The maps of the regions of an action unit, added up; each region counts alike."""
-    return np.sum([regions[name] for name in ACTION_UNITS[unit].regions], axis=0)
+    return np.stack([regions[name] for name in ACTION_UNITS[unit].regions]).sum(0)
 
 
 def unit_mask(masks: NDArray[np.bool_], unit: int) -> NDArray[np.bool_]:
@@ -108,13 +108,12 @@ def occlusion_map(
 
 def grounding_metrics(results: Sequence[Grounding]) -> dict[str, Interval]:
     """`iou`, `inside` and `pointing`, and `iou/AUn` of each unit; n counts units on faces."""
-    subjects = [result.subject_id for result in results]
-    numbers = {
-        name: cluster_bootstrap(by_subject(subjects, [getattr(r, name) for r in results]), mean)
-        for name in ("iou", "inside", "pointing")
-    }
+    names = ("iou", "inside", "pointing")
+    numbers = {name: _mean(results, name) for name in names}
     for unit in sorted({result.unit for result in results}):
-        own = [result for result in results if result.unit == unit]
-        rows = by_subject([r.subject_id for r in own], [r.iou for r in own])
-        numbers[f"iou/AU{unit}"] = cluster_bootstrap(rows, mean)
+        numbers[f"iou/AU{unit}"] = _mean([r for r in results if r.unit == unit], "iou")
     return numbers
+
+
+def _mean(results: Sequence[Grounding], name: str) -> Interval:
+    return cluster_mean([r.subject_id for r in results], [getattr(r, name) for r in results])

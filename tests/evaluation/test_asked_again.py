@@ -14,6 +14,7 @@ from eval.models.guess import Guess
 from eval.models.stored import Stored
 from eval.question import MIRROR, Answer
 from eval.run import evaluate
+from eval.score import score_answers
 from facellm.core.errors import FaceLLMError
 from facellm.core.evidence import Statement, Thought, conclude
 from facellm.core.recipe import check
@@ -29,12 +30,13 @@ def benchmark(corpus, **more):
     return check(Benchmark, data, "benchmark")
 
 
-def answered(questions, texts):
-    return {q.id: Answer(id=q.id, text=text) for q, text in zip(questions, texts, strict=True)}
+def answered(task, questions, texts):
+    answers = {q.id: Answer(id=q.id, text=text) for q, text in zip(questions, texts, strict=True)}
+    return score_answers(task, questions, answers)
 
 
 def values(task, questions, texts):
-    found = consistency_metrics(task, questions, answered(questions, texts))
+    found = consistency_metrics(task, questions, answered(task, questions, texts))
     return {name: interval.value for name, interval in found.items()}
 
 
@@ -122,7 +124,7 @@ def test_agreement_over_wordings_by_hand(corpus):
     # Unparsable answers agree with none, not even with each other; the last answer is missing, so
     # one pair of the second face is left.
     texts = ["?", "?", "anger", "fear", "fear", None]
-    found = consistency_metrics("expression", questions, answered(questions, texts))
+    found = consistency_metrics("expression", questions, answered("expression", questions, texts))
     assert found["wording_emotion"].value == pytest.approx(1 / 4)
     assert found["wording_emotion"].n == 4
 
@@ -203,9 +205,9 @@ def test_a_limited_run_draws_whole_pairs(pairs, limit):
     drawn = {q.sample.id for q in questions}
     assert 0 < len(questions) <= limit
     assert all((off in drawn) == (on in drawn) for off, on in linked)
-    answers = {q.id: Answer(id=q.id, text="{}") for q in questions}
+    scored = answered("action_units", questions, ["{}"] * len(questions))
     whole = sum(off in drawn for off, _ in linked)
-    assert extra_metrics(asked, questions, answers, None)["pair_flipped"].n == whole > 0
+    assert extra_metrics(asked, questions, scored, None)["pair_flipped"].n == whole > 0
 
 
 def test_sets_named_in_the_samples_are_drawn_whole(tmp_path, corpus):
