@@ -165,6 +165,8 @@ def _contradictions(claims: Sequence[Claim]) -> Iterator[Problem]:
 
 
 def _whole_answer(found: Read, facts: Sequence[FaceLabels], policy: Policy) -> Iterator[Problem]:
+    if not facts and any(said.claims or said.pose for said in found.said):
+        yield Problem("wrong_face", "the text describes a face; the picture shows none")
     if found.missing is not None:
         face, count = found.missing.face, found.missing.count
         if (face is None and facts) or (face is not None and face <= len(facts)):

@@ -168,6 +168,11 @@ def test_each_sentence_is_checked_against_the_face_it_names():
     )
 
 
+def test_a_picture_without_faces_has_nothing_to_describe():
+    assert kinds("The lip corners are pulled up (AU12).", []) == ["wrong_face"]
+    assert kinds("No face is visible in this picture.", []) == []
+
+
 def test_refusals_must_refuse_and_say_nothing_wrong():
     refuse = "A picture of a face cannot tell who somebody is. I can describe the expression."
     assert kinds(refuse, kind="refusal") == []
