@@ -34,6 +34,7 @@ class Teach(Step, Writing):
     """
 
     name: ClassVar[str] = "teach"
+    makes_rows: ClassVar[bool] = True
 
     teacher: TeacherOptions | list[TeacherOptions] = TeacherOptions(kind="templates")
     """One teacher, or several that are all asked the same."""
