@@ -39,7 +39,8 @@ class Teach(Step, Writing):
     teacher: TeacherOptions | list[TeacherOptions] = TeacherOptions(kind="templates")
     """One teacher, or several that are all asked the same."""
     concurrency: int = Field(default=64, ge=1)
-    """Calls in flight at once, in each worker process."""
+    """Calls in flight at once, in each worker process. A server that queues is kept busier by a few
+    more than it works on at once."""
     ahead: int = Field(default=4, ge=1)
     """Drafts held for each call in flight: while one waits for repairs the others go on."""
     repairs: int = Field(default=2, ge=0)
