@@ -5,11 +5,13 @@ items ─▶ drafts ─▶ up to `concurrency` calls at once ─▶ rows and rej
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from data_engine.row import Making, Row
 from data_engine.step import Item, Reject, Step
@@ -35,6 +37,7 @@ class Teach(Step, Writing):
 
     name: ClassVar[str] = "teach"
     makes_rows: ClassVar[bool] = True
+    waits: ClassVar[bool] = True
 
     teacher: TeacherOptions | list[TeacherOptions] = TeacherOptions(kind="templates")
     """One teacher, or several that are all asked the same."""
@@ -55,6 +58,8 @@ class Teach(Step, Writing):
     cache: Path | None = None
     """SQLite file of completed calls, on a local disk; None keeps it with the corpus."""
 
+    _desk: "_Desk" = PrivateAttr(default_factory=lambda: _Desk())
+
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         """Yield rows and rejects in the order of the items, whatever call returns first."""
         teachers = self.teacher if isinstance(self.teacher, list) else [self.teacher]
@@ -62,18 +67,12 @@ class Teach(Step, Writing):
         if not asked:
             yield from map(_as_template, self._drafts(items))
             return
-        with Loop() as loop:
-            lessons, endpoints = loop.submit(self._open(asked, folder)).result()
+        with self._desk.open(lambda: self._open(asked, folder)) as (loop, lessons):
 
             async def work(one: Draft | Row | Reject) -> Row | Reject:
                 return await lessons.teach(one) if isinstance(one, Draft) else one
 
-            try:
-                hold = self.concurrency * self.ahead
-                yield from in_order(loop, self._drafts(items), work, hold)
-            finally:
-                loop.cancel()
-                loop.submit(_close(endpoints)).result()
+            yield from in_order(loop, self._drafts(items), work, self.concurrency * self.ahead)
 
     def _drafts(self, items: Iterable[Item]) -> Iterator[Draft | Row | Reject]:
         for written in drafts_over(items, self):
@@ -110,6 +109,43 @@ class Teach(Step, Writing):
 
 def _as_template(one: Draft | Row | Reject) -> Row | Reject:
     return one.row(Making(writer=one.writer)) if isinstance(one, Draft) else one
+
+
+class _Desk:
+    """The connections of one step, shared by the shards under way at once: one limit for all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._loop: Loop | None = None
+        self._lessons: Lessons | None = None
+        self._endpoints: list[Endpoint] = []
+
+    @contextmanager
+    def open(
+        self, make: Callable[[], Awaitable[tuple[Lessons, list[Endpoint]]]]
+    ) -> Iterator[tuple[Loop, Lessons]]:
+        """The loop and the lessons, made for the first user and closed by the last."""
+        with self._lock:
+            if self._users == 0:
+                loop = Loop().__enter__()
+                try:
+                    self._lessons, self._endpoints = loop.submit(make()).result()
+                except BaseException:
+                    loop.__exit__()
+                    raise
+                self._loop = loop
+            self._users += 1
+        assert self._loop is not None and self._lessons is not None
+        try:
+            yield self._loop, self._lessons
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._loop.cancel()
+                    self._loop.submit(_close(self._endpoints)).result()
+                    self._loop.__exit__()
 
 
 async def _close(endpoints: list[Endpoint]) -> None:

@@ -66,9 +66,13 @@ def in_order(
     An exception of the work is raised when its turn comes: results before it are not lost.
     """
     window: deque[Future[R]] = deque()
-    for item in items:
-        window.append(loop.submit(work(item)))
-        if len(window) >= hold:
+    try:
+        for item in items:
+            window.append(loop.submit(work(item)))
+            if len(window) >= hold:
+                yield window.popleft().result()
+        while window:
             yield window.popleft().result()
-    while window:
-        yield window.popleft().result()
+    finally:
+        for future in window:  # the reader has gone: others may go on in the same loop
+            future.cancel()
