@@ -12,7 +12,7 @@ from typing import Any
 from eval.run import GUESSES
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Record
-from facellm.core.statistics import Interval, by_subject, cluster_bootstrap, mean
+from facellm.core.statistics import Interval, cluster_mean
 
 
 class Difference(Record):
@@ -83,12 +83,14 @@ def _differences(
             "they were made from different corpora"
         )
     found = []
-    parts = {"score": lambda row: row["value"]}
-    for part in sorted({p for key in both for p in one[key]["parts"]}):
-        parts[part] = lambda row, part=part: row["parts"].get(part)
-    for part, take in parts.items():
-        pairs = [(one[k]["subject_id"], take(one[k]), take(two[k])) for k in both]
-        pairs = [pair for pair in pairs if None not in pair]
+    parts = ["score", *sorted({part for key in both for part in one[key]["parts"]})]
+    for part in parts:
+        pairs = [
+            (one[key]["subject_id"], x, y)
+            for key in both
+            if (x := _value(one[key], part)) is not None
+            and (y := _value(two[key], part)) is not None
+        ]
         if not pairs or (len(parts) == 2 and part != "score"):
             continue  # a single part is the score under another name
         subjects = [subject for subject, _, _ in pairs]
@@ -99,13 +101,18 @@ def _differences(
                 part=part,
                 a=sum(x for _, x, _ in pairs) / len(pairs),
                 b=sum(y for _, _, y in pairs) / len(pairs),
-                difference=cluster_bootstrap(by_subject(subjects, change), mean),
+                difference=cluster_mean(subjects, change),
                 better=sum(c > 0 for c in change),
                 worse=sum(c < 0 for c in change),
                 unmatched=unmatched,
             )
         )
     return found
+
+
+def _value(row: dict[str, Any], part: str) -> float | None:
+    value: float | None = row["value"] if part == "score" else row["parts"].get(part)
+    return value
 
 
 def _rows(run: str) -> dict[str, dict[str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Figures of a report: confusion of expressions, F1 of each action unit, calibration."""
+"""Figures of a report: confusions, numbers of classes and groups, calibration, severity."""
 
 import json
 from collections import defaultdict
@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from eval.confidence import Likely, held
+from eval.metrics.calibration import calibration as calibration_numbers
+from eval.metrics.calibration import reliability
 from eval.recipe import Recipe, Robustness
 from eval.score import Result
 from facellm.core.emotions import EMOTIONS
 from facellm.core.statistics import Interval
 
 BINS = 10
+COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "0.45", "0.7", "#b83280", "#975a16")
 NOT_SEEN = ("majority", "shuffled", "gold")
 """Models that do not look at pictures: their curves would be flat."""
 
@@ -38,6 +42,7 @@ def draw_figures(
             path = folder / f"{name}-calibration.png"
             drawn[name] += calibration(grouped[name, first.model], first.model, path)
         drawn[name] += bars(own, folder / f"{name}-bars.png")
+        drawn[name] += groups(own, folder / f"{name}-groups.png")
     return drawn
 
 
@@ -74,28 +79,83 @@ def confusion(rows: Sequence[dict[str, Any]], model: str, path: Path) -> list[Pa
 
 def calibration(rows: Sequence[dict[str, Any]], model: str, path: Path) -> list[Path]:
     """How often the likeliest emotion is right, against how likely the model held it."""
-    known = []
-    for row in rows:
-        likely = json.loads(row["probabilities"])
-        gold = json.loads(row["target"]).get("emotion")
-        if likely and gold is not None:
-            best = max(likely, key=lambda word: likely[word])
-            known.append((likely[best], float(best == gold)))
-    if len(known) < BINS:
+    golds = [json.loads(row["target"]).get("emotion") for row in rows]
+    usable, _ = held(
+        [
+            Likely(row["subject_id"], json.loads(row["probabilities"]), gold)
+            for row, gold in zip(rows, golds, strict=True)
+            if gold is not None
+        ]
+    )
+    if len(usable) < BINS:
         return []
-    held, right = np.array(known).T
-    edges = np.quantile(held, np.linspace(0, 1, BINS + 1))
-    which = np.clip(np.searchsorted(edges, held, "right") - 1, 0, BINS - 1)
-    used = [b for b in range(BINS) if (which == b).any()]
-    x = [held[which == b].mean() for b in used]
-    y = [right[which == b].mean() for b in used]
-    error = sum((which == b).mean() * abs(u - v) for b, u, v in zip(used, x, y, strict=True))
-    figure, [axes] = _figure(4.2, 4)
+    columns = ([one.confidence for one in usable], [one.right for one in usable])
+    subjects = [one.subject_id for one in usable]
+    sure = np.array(columns[0])
+    table = [row for row in reliability(sure, columns[1], subjects, BINS, "mass") if row.accuracy.n]
+    error = calibration_numbers(sure, columns[1], subjects, BINS)["ece_mass"]
+    figure, [axes] = _figure(4.4, 4.4)
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    axes.plot(x, y, "o-", color="#2b6cb0")
+    x = [row.confidence for row in table]
+    y = [row.accuracy.value for row in table]
+    axes.errorbar(x, y, yerr=_errors([row.accuracy for row in table]), fmt="o-", color=COLOURS[0],
+                  elinewidth=0.8, capsize=2, markersize=4)  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="stated probability", ylabel="share right")
-    axes.set_title(f"{model}: ECE {error:.3f}, n = {len(known)}, bins of equal size", fontsize=9)
+    axes.set_title(f"{model}: expected calibration error\n{error}, bins of equal size", fontsize=9)
+    axes.grid(alpha=0.3)
     return _save(figure, path)
+
+
+def groups(results: Sequence[Result], path: Path) -> list[Path]:
+    """The score in every group, a row of panels a label; where faces are repeated, a second column
+    with how a face scores against itself in the other groups."""
+    seen = {
+        result.model: {one.label: one for one in result.fairness if one.measure == "score"}
+        for result in results
+        if result.model not in NOT_SEEN and result.fairness
+    }
+    if not seen:
+        return []
+    first = next(iter(seen.values()))
+    paired = any(one.paired for one in first.values())
+    sizes = [len(one.groups) * (0.25 + 0.12 * len(seen)) + 0.8 for one in first.values()]
+    figure, grid = _grid(
+        9 if paired else 6, sum(sizes) + 0.6, len(first), 1 + paired, sharex="col",
+        height_ratios=sizes,
+    )  # fmt: skip
+    for row, (label, known) in zip(grid, first.items(), strict=True):
+        names = list(known.groups)
+        for n, (model, audits) in enumerate(seen.items()):
+            if label in audits:
+                dots = [audits[label].groups, audits[label].paired]
+                for axes, numbers in zip(row, dots, strict=False):
+                    _group_dots(axes, names, numbers, model, n, len(seen))
+        for axes in row:
+            axes.set_yticks(range(len(names)), [])
+            axes.set_ylim(len(names) - 0.5, -0.5)
+            axes.grid(axis="x", alpha=0.3)
+        people = [f"{name} ({known.groups[name].subjects})" for name in names]
+        row[0].set_yticks(range(len(names)), people, fontsize=8)
+        row[0].set_title(f"{label}: score (people)", fontsize=9)
+        if paired:
+            row[1].axvline(0, color="0.4", linewidth=0.8)
+            row[1].set_title("same faces: against the other groups", fontsize=9)
+    _legend(figure, grid[0][0])
+    return _save(figure, path)
+
+
+def _group_dots(
+    axes: Any, names: Sequence[str], numbers: dict[str, Interval], label: str, n: int, models: int
+) -> None:
+    known = [(place, numbers[name]) for place, name in enumerate(names) if name in numbers]
+    known = [(place, number) for place, number in known if number.value is not None]
+    if not known:
+        return
+    places = [place + (n - (models - 1) / 2) * 0.6 / models for place, _ in known]
+    values = [number.value for _, number in known]
+    axes.errorbar(values, places, xerr=_errors([number for _, number in known]), fmt="o",
+                  color=COLOURS[n % len(COLOURS)], markersize=4, elinewidth=1, capsize=2,
+                  label=label)  # fmt: skip
 
 
 def severity(curve: Robustness, results: Sequence[Result], path: Path) -> list[Path]:
@@ -104,22 +164,30 @@ def severity(curve: Robustness, results: Sequence[Result], path: Path) -> list[P
     models = [
         r.model for r in results if r.benchmark == curve.benchmark and r.model not in NOT_SEEN
     ]
-    figure, many = _figure(4.5, 2.4 * len(curve.kinds), len(curve.kinds))
-    for axes, kind in zip(many, curve.kinds, strict=True):
-        for model in models:
+    wide = min(3, len(curve.kinds))
+    rows = -(-len(curve.kinds) // wide)
+    figure, grid = _grid(0.6 + 2.6 * wide, 0.5 + 2.4 * rows, rows, wide, sharex=True, sharey=True)
+    places = [axes for row in grid for axes in row]
+    for axes in places[len(curve.kinds) :]:
+        axes.set_axis_off()
+    for axes, kind in zip(places, curve.kinds, strict=False):
+        for n, model in enumerate(models):
             names = [curve.benchmark, *(f"{curve.benchmark}-{kind}-{s}" for s in curve.severities)]
             known = [
                 (place, scores[name, model])
                 for place, name in zip([0, *curve.severities], names, strict=True)
                 if (name, model) in scores and scores[name, model].value is not None
             ]
-            axes.plot([p for p, _ in known], [i.value for _, i in known], "o-", label=model)
-            bounded = [(p, i) for p, i in known if i.low is not None]
-            axes.fill_between([p for p, _ in bounded], [i.low for _, i in bounded],
-                              [i.high for _, i in bounded], alpha=0.15)  # fmt: skip
-        axes.set(ylim=(0, 1), title=f"{curve.benchmark}: {kind}", xlabel="severity", ylabel="score")
+            x, y = [place for place, _ in known], [number.value for _, number in known]
+            axes.errorbar(x, y, yerr=_errors([number for _, number in known]), fmt="o-",
+                          color=COLOURS[n % len(COLOURS)], markersize=4, elinewidth=0.8, capsize=2,
+                          label=model)  # fmt: skip
+        axes.set(ylim=(0, 1), xticks=[0, *curve.severities])
+        axes.set_title(kind, fontsize=9)
         axes.grid(alpha=0.3)
-    many[0].legend(fontsize=7)
+    figure.supxlabel("severity", fontsize=9)
+    figure.supylabel(f"score of {curve.benchmark}", fontsize=9)
+    _legend(figure, places[0])
     return _save(figure, path)
 
 
@@ -140,24 +208,27 @@ def bars(results: Sequence[Result], path: Path) -> list[Path]:
         axes.set_xticks(range(len(own)), [_tick(name, results[0]) for name in own], fontsize=8)
         axes.set_title(kind, fontsize=10)
         axes.grid(axis="y", alpha=0.3)
-    many[0].legend(fontsize=7, ncols=len(results))
+    _legend(figure, many[0])
     return _save(figure, path)
 
 
 def _bars(
     axes: Any, places: Any, numbers: Sequence[Interval | None], width: float, label: str, n: int
 ) -> None:
-    known = [i for i in numbers if i is not None]
-    value = np.array([np.nan if i is None or i.value is None else i.value for i in numbers])
-    low = np.array([np.nan if i is None or i.low is None else i.low for i in numbers])
-    high = np.array([np.nan if i is None or i.high is None else i.high for i in numbers])
-    errors = np.nan_to_num(np.clip([value - low, high - value], 0, None))
-    colour = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "0.45", "0.7", "#b83280", "#975a16")[
-        n % 8
+    value = [0.0 if i is None or i.value is None else i.value for i in numbers]
+    axes.bar(places, value, width, yerr=_errors(numbers), label=label,
+             color=COLOURS[n % len(COLOURS)], error_kw={"linewidth": 0.8})  # fmt: skip
+
+
+def _errors(numbers: Sequence[Interval | None]) -> Any:
+    """How far the bounds are away, (2, N); 0 where a bound is unknown."""
+    apart = [
+        (0.0, 0.0)
+        if i is None or i.value is None or i.low is None or i.high is None
+        else (max(0.0, i.value - i.low), max(0.0, i.high - i.value))
+        for i in numbers
     ]
-    if known:
-        axes.bar(places, np.nan_to_num(value), width, yerr=errors, label=label, color=colour,
-                 error_kw={"linewidth": 0.8})  # fmt: skip
+    return np.array(apart).reshape(-1, 2).T
 
 
 def _tick(name: str, result: Result) -> str:
@@ -165,15 +236,31 @@ def _tick(name: str, result: Result) -> str:
 
 
 def _figure(width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
+    """A figure and its axes from the top."""
+    figure, grid = _grid(width, height, rows, 1)
+    return figure, [axes for [axes] in grid]
+
+
+def _grid(width: float, height: float, rows: int, columns: int, **more: Any) -> tuple[Any, Any]:
+    """A figure and its axes, a list of the columns for each row."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(
-        rows, figsize=(width, height), layout="constrained", squeeze=False
+        rows, columns, figsize=(width, height), layout="constrained", squeeze=False, **more
     )
-    return figure, list(axes[:, 0])
+    return figure, axes.tolist()
+
+
+def _legend(figure: Any, axes: Any) -> None:
+    """The names of the models above all panels."""
+    lines, names = axes.get_legend_handles_labels()
+    if names:
+        figure.legend(
+            lines, names, loc="outside upper center", ncols=min(6, len(names)), fontsize=8
+        )
 
 
 def _save(figure: Any, path: Path) -> list[Path]:

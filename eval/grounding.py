@@ -54,7 +54,7 @@ def compare_map(weights: Map, mask: NDArray[np.bool_]) -> tuple[float, float, fl
 
 def unit_map(regions: dict[str, Map], unit: int) -> Map:
     """The maps of the regions of an action unit, added up; each region counts alike."""
-    return np.stack([regions[name] for name in ACTION_UNITS[unit].regions]).sum(0)
+    return np.asarray(np.sum([regions[name] for name in ACTION_UNITS[unit].regions], axis=0))
 
 
 def unit_mask(masks: NDArray[np.bool_], unit: int) -> NDArray[np.bool_]:

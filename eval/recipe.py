@@ -63,6 +63,8 @@ class Recipe(Part):
                 update={
                     "name": f"{curve.benchmark}-{kind}-{severity}",
                     "corruption": f"{kind}:{severity}",
+                    "variants": 1,
+                    "mirrored": False,
                 }
             )
             for curve in self.robustness

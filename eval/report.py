@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.figures import draw_figures
+from eval.fairness_report import fairness_section
+from eval.figures import NOT_SEEN, draw_figures
 from eval.question import Question
 from eval.recipe import Recipe
 from eval.score import Result
@@ -31,16 +32,20 @@ def write_report(
     for benchmark in recipe.benchmarks:
         own = [result for result in results if result.benchmark == benchmark.name]
         asked = questions[benchmark.name]
+        faces = len({question.about for question in asked})
         people = len({question.subject_id for question in asked})
         parts.append(f"## {benchmark.name}\n")
         parts.append(
-            f"Task `{benchmark.task}`, {len(asked)} faces of {people} people, split "
-            f"`{benchmark.split}` of `{benchmark.corpus.name}`, questions {benchmark.style}"
+            f"Task `{benchmark.task}`, {len(asked)} questions about {faces} faces of "
+            f"{people} people, split `{benchmark.split}` of `{benchmark.corpus.name}`, "
+            f"questions {benchmark.style}"
             + (f", pictures spoilt by `{benchmark.corruption}`" if benchmark.corruption else "")
             + ".\n"
         )
         parts.append(metrics_table(own))
         parts += [f"![{path.stem}](figures/{path.name})\n" for path in figures[benchmark.name]]
+        audits = {r.model: r.fairness for r in own if r.model not in NOT_SEEN}
+        parts.append(fairness_section(audits))
         parts.append(_failures(own))
     text = "\n".join(part for part in parts if part)
     path = folder / "report.md"

@@ -8,12 +8,14 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tqdm import tqdm
 
 from eval.benchmark import Benchmark
+from eval.confidence import calibration_metrics
 from eval.extras import extra_metrics
+from eval.fairness import audit
 from eval.models.guess import Guess
 from eval.models.stored import Stored
 from eval.question import Question
@@ -22,7 +24,7 @@ from eval.score import Result, rows_of, score_answers, summarise
 from eval.store import AnswerStore
 from facellm.core.recipe import claim, dump, load
 
-GUESSES = ("majority", "shuffled")
+GUESSES: tuple[Literal["majority", "shuffled"], ...] = ("majority", "shuffled")
 
 
 def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False) -> Path | None:
@@ -67,9 +69,15 @@ def evaluate(
         asyncio.run(_ask(model, whole, store, f"{benchmark.name} · {name}"))
     scored = score_answers(benchmark.task, questions, store.answers)
     result = summarise(name, benchmark.name, benchmark.task, questions, store.answers, scored)
-    extra = extra_metrics(benchmark, questions, scored, model)
-    rows = len(model.extra_rows(questions)) if isinstance(model, Stored) else 0
-    result = result.model_copy(update={"metrics": {**result.metrics, **extra}, "extra_rows": rows})
+    failures, probable = calibration_metrics(benchmark.task, questions, store.answers)
+    metrics = {**result.metrics, **extra_metrics(benchmark, questions, scored, model), **probable}
+    more = {
+        "metrics": metrics,
+        "failures": {**result.failures, **failures},
+        "fairness": tuple(audit(questions, scored)),
+        "extra_rows": len(model.extra_rows(questions)) if isinstance(model, Stored) else 0,
+    }
+    result = result.model_copy(update=more)
     return result, rows_of(name, benchmark.name, questions, store.answers, scored)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from eval.fairness import Audit
 from eval.foreign import read_foreign
 from eval.question import Answer, Question
 from facellm.core.grammar import ParseFailure
@@ -31,6 +32,8 @@ class Result(Record):
     extra_rows: int = 0
     """Rows of a prediction table about faces that the benchmark does not ask about."""
     metrics: dict[str, Interval]
+    fairness: tuple[Audit, ...] = ()
+    """The score in the groups that the source labels; `eval.fairness_report` puts it in words."""
 
     @property
     def partial(self) -> bool:
