@@ -1,0 +1,104 @@
+"""A table for VLMEvalKit: `$LMUData/facellm_NAME.tsv`, one row a question, pictures in base64.
+
+Expressions become multiple choice among the eight emotions, because VLMEvalKit scores letters by
+itself; the other tasks are open questions whose `answer` is the gold in our grammar, to be scored
+by `eval.export.scoring` from the predictions it keeps.
+"""
+
+import base64
+import csv
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eval.benchmark import Benchmark
+from eval.export.lmms_eval import PREFIX
+from eval.export.pictures import picture_bytes
+from eval.export.scoring import gold_text
+from eval.question import Question
+from facellm.core.emotions import EMOTIONS
+from facellm.core.errors import FaceLLMError
+from facellm.tasks import TASKS
+from facellm.tasks.expression import ExpressionAnswer
+from facellm.tasks.response import Unanswerable, render_unanswerable
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+HEAD = ("index", "image", "question", "hint")
+TAIL = ("answer", "category", "l2-category", "split", "id", "gold", "subject_id")
+
+
+def write(benchmark: Benchmark, out: Path) -> Path:
+    """Write the table into `out`; returns its path.
+
+    Raises:
+        FaceLLMError: what `Benchmark.questions` raises, or a picture that cannot be read.
+    """
+    questions = benchmark.questions()
+    choices = len(EMOTIONS) if benchmark.task == "expression" else 0
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{PREFIX}{benchmark.name}.tsv"
+    write_rows(path, choices, _rows(benchmark, questions))
+    return path
+
+
+def write_rows(path: Path, choices: int, rows: Iterator[dict[str, Any]]) -> int:
+    """Write rows with so many columns of options; returns how many."""
+    part = path.with_suffix(".part")
+    count = 0
+    with part.open("w", newline="", encoding="utf-8") as file:
+        columns = [*HEAD, *LETTERS[:choices], *TAIL]
+        writer = csv.DictWriter(file, columns, delimiter="\t", restval="", lineterminator="\n")
+        writer.writeheader()
+        for count, row in enumerate(rows, 1):
+            writer.writerow({"index": count - 1, **row})
+    part.replace(path)
+    return count
+
+
+def _rows(benchmark: Benchmark, questions: list[Question]) -> Iterator[dict[str, Any]]:
+    for question in questions:
+        row = {
+            "image": base64.b64encode(picture_bytes(question)).decode(),
+            "category": benchmark.task,
+            "l2-category": benchmark.name,
+            "split": benchmark.split,
+            "id": question.id,
+            "gold": gold_text(question),
+            "subject_id": question.subject_id,
+        }
+        if benchmark.task == "expression":
+            row |= _choice(question, benchmark.seed)
+        else:
+            row |= {"question": question.text, "answer": _gold(benchmark.task, question)}
+        yield row
+
+
+def _choice(question: Question, seed: int) -> dict[str, str]:
+    """Options in an order drawn for each question, so that no letter is a good guess."""
+    if not isinstance(question.gold, ExpressionAnswer):
+        raise FaceLLMError(
+            f"question {question.id} is about a face that is not there, which has no letter; "
+            "leave pictures without faces out of the benchmark"
+        )
+    options = list(EMOTIONS)
+    random.Random(f"{seed}/{question.id}").shuffle(options)
+    face = f"face {question.face}" if len(question.sample.faces) > 1 else "this face"
+    return {
+        "question": TASKS["expression"].canonical.format(face=face),
+        **dict(zip(LETTERS, options, strict=False)),
+        "answer": LETTERS[options.index(question.gold.emotion)],
+    }
+
+
+def _gold(task: str, question: Question) -> str:
+    if isinstance(question.gold, Unanswerable):
+        return render_unanswerable(question.gold)
+    return TASKS[task].render(question.gold)
+
+
+def images_cell(pictures: list[bytes]) -> str:
+    """One picture in base64, or a list of several, as VLMEvalKit tells them apart."""
+    encoded = [base64.b64encode(data).decode() for data in pictures]
+    return encoded[0] if len(encoded) == 1 else json.dumps(encoded)
