@@ -146,16 +146,18 @@ def test_vlmevalkit_asks_for_one_of_eight_letters(tmp_path, corpus):
     assert len({row["answer"] for row in rows}) > 4  # no letter is a good guess
 
 
+def test_vlmevalkit_has_no_letter_for_a_missing_face(tmp_path, corpus, monkeypatch):
+    absent = [q._replace(gold=Unanswerable()) for q in bench(corpus).questions()]
+    monkeypatch.setattr(Benchmark, "questions", lambda self: absent)
+    with pytest.raises(FaceLLMError, match="a face that is not there"):
+        vlmevalkit.write(bench(corpus), tmp_path)
+
+
 def test_vlmevalkit_of_an_open_task_holds_the_gold(tmp_path, corpus):
     path = vlmevalkit.write(bench(corpus, "action_units"), tmp_path)
     row = next(csv.DictReader(path.open(newline=""), delimiter="\t"))
     assert "A" not in row and row["category"] == "action_units"
     assert scored("action_units", row["gold"], row["answer"], "u").score.value == 1.0
-
-
-def test_several_pictures_are_a_list():
-    assert vlmevalkit.images_cell([b"a"]) == "YQ=="
-    assert json.loads(vlmevalkit.images_cell([b"a", b"b"])) == ["YQ==", "Yg=="]
 
 
 @pytest.mark.slow
