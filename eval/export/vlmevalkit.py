@@ -7,7 +7,6 @@ by `eval.export.scoring` from the predictions it keeps.
 
 import base64
 import csv
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,8 @@ from facellm.tasks import TASKS
 from facellm.tasks.expression import ExpressionAnswer
 from facellm.tasks.response import Unanswerable, render_unanswerable
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS = "ABCDEFGH"
+"""Of the eight emotions."""
 HEAD = ("index", "image", "question", "hint")
 TAIL = ("answer", "category", "l2-category", "split", "id", "gold", "subject_id")
 
@@ -33,28 +33,22 @@ def write(benchmark: Benchmark, out: Path) -> Path:
     """Write the table into `out`; returns its path.
 
     Raises:
-        FaceLLMError: what `Benchmark.questions` raises, or a picture that cannot be read.
+        FaceLLMError: what `Benchmark.questions` raises, a picture that cannot be read, or a
+            question about an expression of a face that is not there.
     """
     questions = benchmark.questions()
-    choices = len(EMOTIONS) if benchmark.task == "expression" else 0
+    options = LETTERS if benchmark.task == "expression" else ""
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{PREFIX}{benchmark.name}.tsv"
-    write_rows(path, choices, _rows(benchmark, questions))
-    return path
-
-
-def write_rows(path: Path, choices: int, rows: Iterator[dict[str, Any]]) -> int:
-    """Write rows with so many columns of options; returns how many."""
     part = path.with_suffix(".part")
-    count = 0
     with part.open("w", newline="", encoding="utf-8") as file:
-        columns = [*HEAD, *LETTERS[:choices], *TAIL]
+        columns = [*HEAD, *options, *TAIL]
         writer = csv.DictWriter(file, columns, delimiter="\t", restval="", lineterminator="\n")
         writer.writeheader()
-        for count, row in enumerate(rows, 1):
-            writer.writerow({"index": count - 1, **row})
+        for index, row in enumerate(_rows(benchmark, questions)):
+            writer.writerow({"index": index, **row})
     part.replace(path)
-    return count
+    return path
 
 
 def _rows(benchmark: Benchmark, questions: list[Question]) -> Iterator[dict[str, Any]]:
@@ -87,7 +81,7 @@ def _choice(question: Question, seed: int) -> dict[str, str]:
     face = f"face {question.face}" if len(question.sample.faces) > 1 else "this face"
     return {
         "question": TASKS["expression"].canonical.format(face=face),
-        **dict(zip(LETTERS, options, strict=False)),
+        **dict(zip(LETTERS, options, strict=True)),
         "answer": LETTERS[options.index(question.gold.emotion)],
     }
 
@@ -96,9 +90,3 @@ def _gold(task: str, question: Question) -> str:
     if isinstance(question.gold, Unanswerable):
         return render_unanswerable(question.gold)
     return TASKS[task].render(question.gold)
-
-
-def images_cell(pictures: list[bytes]) -> str:
-    """One picture in base64, or a list of several, as VLMEvalKit tells them apart."""
-    encoded = [base64.b64encode(data).decode() for data in pictures]
-    return encoded[0] if len(encoded) == 1 else json.dumps(encoded)

@@ -2,6 +2,7 @@
 
 import csv
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from PIL import Image
 from eval.baselines.blendshapes import Blendshapes
 from eval.baselines.faces import FaceRow, classes_of, crops, faces_of
 from eval.baselines.network import Network
-from eval.baselines.run import run, write_table
+from eval.baselines.run import BaselineRecipe, run, write_table
 from facellm.core.emotions import EMOTIONS
 from facellm.core.errors import FaceLLMError
+from facellm.core.recipe import load
 from facellm.core.sample import Face, FaceLabels, Provenance, Sample, write_samples
 
 SHOWN = ("happiness", "sadness")
@@ -145,6 +147,11 @@ def test_mistakes_are_one_clear_line(tmp_path, corpus, more, message):
     with pytest.raises(FaceLLMError) as error:
         run(recipe(tmp_path, corpus, **data))
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_shipped_recipe_loads():
+    path = Path(__file__).parents[2] / "eval" / "recipes" / "baselines.yaml"
+    assert set(load(BaselineRecipe, path).baselines) == {"blendshapes", "resnet18", "vit"}
 
 
 def test_one_emotion_alone_is_nothing_to_learn(corpus):
