@@ -1,7 +1,10 @@
 """A miniature of FaceXBench's layout: read, asked about with its pictures, scored by letters."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -159,22 +162,37 @@ def test_an_endpoint_gets_all_pictures_before_the_question(bench):
     assert user["content"][-1]["text"] == question.text
 
 
+class Anger(BaseHTTPRequestHandler):
+    """A chat model that says "anger" to everything and counts the parts of each question."""
+
+    parts: ClassVar[list[int]] = []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.parts.append(len(body["messages"][0]["content"]))
+        message = {"role": "assistant", "content": "anger"}
+        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        reply = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(reply | {"choices": choices}).encode())
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
 @pytest.mark.slow
 def test_a_served_model_is_asked(tmp_path, bench):
-    from test_endpoint import Server
-
-    server = Server()  # says "anger" to everything
-    server.thread.start()
-    try:
-        url = f"http://127.0.0.1:{server.port}/v1"
-        served = {"kind": "endpoint", "base_url": url, "model": "m", "max_retries": 5}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Anger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        served = {"kind": "endpoint", "base_url": url, "model": "m"}
         result = run(recipe(tmp_path, bench, {"m": served}))[0]
-    finally:
-        server.server.should_exit = True
-        server.thread.join()
+        server.shutdown()
     assert result.metrics["accuracy/expression"].value == 0.5  # e/2, by the option's text
     assert (result.answered, result.unread) == (3, 2)
-    assert sorted(len(body["messages"][0]["content"]) for body in server.seen) == [1, 2, 3]
+    assert sorted(Anger.parts) == [1, 2, 3]
 
 
 def test_the_shipped_recipe_loads(monkeypatch):
