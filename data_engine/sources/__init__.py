@@ -3,10 +3,8 @@
 `SOURCES` names the built-in ones; any other is named `module:Class` in a recipe.
 """
 
-import importlib
-
+from data_engine.named import load_class
 from data_engine.sources.base import Source
-from facellm.core.errors import FaceLLMError, given
 
 SOURCES: dict[str, str] = {
     "affectnet": "data_engine.sources.affectnet:AffectNet",
@@ -48,20 +46,6 @@ SOURCES: dict[str, str] = {
 
 
 def load_source(name: str) -> type[Source]:
-    """The class a recipe names: a key of `SOURCES`, or `module:Class` anywhere.
-
-    Raises:
-        FaceLLMError: an unknown name, or something that is no source.
-    """
-    module, _, attribute = SOURCES.get(name, name).partition(":")
-    if not attribute:
-        raise FaceLLMError(
-            f"{given(name)} is not a source; expected module:Class or one of {', '.join(SOURCES)}"
-        )
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise FaceLLMError(f"cannot load the source {given(name)}: {error}") from None
-    if not (isinstance(found, type) and issubclass(found, Source)):
-        raise FaceLLMError(f"{given(name)} is not a source; expected a subclass of Source")
+    """The class a recipe names; errors are those of `data_engine.named.load_class`."""
+    found: type[Source] = load_class(name, SOURCES, Source, "source")
     return found

@@ -3,10 +3,8 @@
 `STEPS` names the built-in ones; any other is named `module:Class` in a recipe.
 """
 
-import importlib
-
+from data_engine.named import load_class
 from data_engine.step import Step
-from facellm.core.errors import FaceLLMError, given
 
 STEPS: dict[str, str] = {
     "balance": "data_engine.steps.balance:Balance",
@@ -26,20 +24,6 @@ STEPS: dict[str, str] = {
 
 
 def load_step(name: str) -> type[Step]:
-    """The class a recipe names: a key of `STEPS`, or `module:Class` anywhere.
-
-    Raises:
-        FaceLLMError: an unknown name, or something that is no step.
-    """
-    module, _, attribute = STEPS.get(name, name).partition(":")
-    if not attribute:
-        raise FaceLLMError(
-            f"{given(name)} is not a step; expected module:Class or one of {', '.join(STEPS)}"
-        )
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise FaceLLMError(f"cannot load the step {given(name)}: {error}") from None
-    if not (isinstance(found, type) and issubclass(found, Step)):
-        raise FaceLLMError(f"{given(name)} is not a step; expected a subclass of Step")
+    """The class a recipe names; errors are those of `data_engine.named.load_class`."""
+    found: type[Step] = load_class(name, STEPS, Step, "step")
     return found

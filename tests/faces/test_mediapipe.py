@@ -17,8 +17,8 @@ from .composites import as_array, head_of_width, with_heads
 
 
 @pytest.fixture(scope="module")
-def finder(models: Path) -> MediapipeFinder:
-    return MediapipeFinder.from_folder(models)
+def finder(finder_model: Path) -> MediapipeFinder:
+    return MediapipeFinder.from_folder(finder_model)
 
 
 def test_points_blendshapes_and_order(
@@ -68,8 +68,8 @@ def test_where_points_fail_the_mean_face_stands_in(
     assert off < 0.3 * face_scale(as_array(sure.points))
 
 
-def test_the_landmarker_alone(models: Path, astronaut: Image.Image) -> None:
-    task = next(models.glob("*.task"))
+def test_the_landmarker_alone(finder_model: Path, astronaut: Image.Image) -> None:
+    task = next(finder_model.glob("*.task"))
     (face,) = MediapipeFinder.from_folder(task).find(astronaut)
     assert face.confidence == 1.0
 
@@ -81,9 +81,9 @@ def test_threads_take_turns(finder: MediapipeFinder, astronaut: Image.Image) -> 
 
 
 def test_nothing_reaches_stderr(
-    models: Path, astronaut: Image.Image, capfd: pytest.CaptureFixture[str]
+    finder_model: Path, astronaut: Image.Image, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    MediapipeFinder.from_folder(models).find(astronaut)
+    MediapipeFinder.from_folder(finder_model).find(astronaut)
     assert capfd.readouterr().err == ""
 
 

@@ -23,13 +23,6 @@ def read(name: str, root: Path, out: Path, **options: object) -> list:
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def root(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """The miniature of the set that the test names first."""
     name = request.node.name.removeprefix("test_").partition("__")[0].partition("[")[0]

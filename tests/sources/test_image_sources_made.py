@@ -1,6 +1,5 @@
 """The sources that read or make our own kind of data: corpora, the rig, LFW; and label tables."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -162,18 +161,12 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     assert got.stderr.startswith("lfw_emotion: ") and "none does not exist" in got.stderr
 
 
-def shared() -> Path:
-    beside = Path(__file__).parents[2].parent / "shared"
-    return Path(os.environ.get("FACELLM_SHARED", beside))
-
-
 @pytest.mark.slow
-def test_real_photographs(tmp_path: Path) -> None:
-    folder, models = shared() / "data" / "lfw_emotion", shared() / "models"
-    if not (folder / "labels.csv").is_file() or not list(models.glob("*.task")):
-        pytest.skip("no lfw_emotion or no finder models; set FACELLM_SHARED")
-    pytest.importorskip("mediapipe", reason="mediapipe is not installed")
-    items = list(LfwEmotion(path=folder, finder_model=models, limit=5).items(tmp_path))
+def test_real_photographs(tmp_path: Path, shared_folder: Path, finder_model: Path) -> None:
+    folder = shared_folder / "data" / "lfw_emotion"
+    if not (folder / "labels.csv").is_file():
+        pytest.skip(f"no labels.csv in {folder}; set FACELLM_SHARED")
+    items = list(LfwEmotion(path=folder, finder_model=finder_model, limit=5).items(tmp_path))
     assert sum(isinstance(item, Sample) for item in items) == 5
     assert all(len(i.faces[0].points or ()) == 68 for i in items if isinstance(i, Sample))
 

@@ -31,13 +31,6 @@ def said(row: Row) -> list[tuple[str, list[str]]]:
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def chat(tmp_path: Path, out: Path) -> Any:
     """Write records beside a.jpg, b.jpg and v.mp4 and read them with a source."""
     folder = tmp_path / "chat"

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,6 @@ def read(name: str, path: Path, out: Path, **options: object) -> list:
 
 def labels(item: Sample) -> dict[str, Any]:
     return item.faces[0].labels.model_dump(exclude_defaults=True)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
@@ -335,11 +327,6 @@ def test_emonet_face_needs_its_files(tmp_path, out):
         read("emonet_face", root, out, part="binary")
 
 
-def data_folder() -> Path:
-    beside = Path(__file__).parents[2].parent / "shared"
-    return Path(os.environ.get("FACELLM_SHARED", beside)) / "data"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "emotions"),
@@ -349,8 +336,8 @@ def data_folder() -> Path:
         ("lfw_emotion", {"columns": {"subject": "person"}}, 8),
     ],
 )
-def test_the_real_tables_are_read_whole(name, options, emotions, out):
-    file = data_folder() / name / "labels.csv"
+def test_the_real_tables_are_read_whole(name, options, emotions, out, shared_folder):
+    file = shared_folder / "data" / name / "labels.csv"
     if not file.is_file():
         pytest.skip(f"no {file}; set FACELLM_SHARED")
     items = read("csv", file, out, **options)
@@ -360,8 +347,8 @@ def test_the_real_tables_are_read_whole(name, options, emotions, out):
     assert len(found) == emotions
 
 
-def test_the_real_clips_are_read_whole(out):
-    folder = data_folder() / "videos"
+def test_the_real_clips_are_read_whole(out, shared_folder):
+    folder = shared_folder / "data" / "videos"
     if not folder.is_dir():
         pytest.skip(f"no {folder}; set FACELLM_SHARED")
     items = read("clips", folder, out, label_column=None)
