@@ -60,11 +60,14 @@ class ActionUnitsAnswer(Record):
 
 
 def _rated(labels: FaceLabels | None) -> tuple[int, ...]:
-    """The units to answer about: all of the rig's where labelled, else those that are."""
+    """The units to answer about: those that are labelled."""
     known = labels.action_units if labels is not None else None
-    if known is None:
-        return ()
-    return RIG_UNITS if set(RIG_UNITS) <= set(known) else tuple(sorted(known))
+    return tuple(sorted(known)) if known is not None else ()
+
+
+def _open(rated: Sequence[int]) -> bool:
+    """Whether so many units are labelled that an open question can be asked, or none at all."""
+    return not rated or set(RIG_UNITS) <= set(rated)
 
 
 class ActionUnitsTask(Task[ActionUnitsAnswer]):
@@ -85,7 +88,7 @@ class ActionUnitsTask(Task[ActionUnitsAnswer]):
     ) -> str:
         """Ask for all units, or for the labelled ones by name where the labels are partial."""
         rated = _rated(labels_of(sample, face))
-        if register == "prose" or rated in ((), RIG_UNITS):
+        if register == "prose" or _open(rated):
             return super().question(sample, rng, face, register)
         named = the_face(rng, len(sample.faces), face)
         units = listing([f"AU{n}" for n in rated])
@@ -94,7 +97,7 @@ class ActionUnitsTask(Task[ActionUnitsAnswer]):
     def prose_question(self, sample: Sample, rng: random.Random, face: int) -> str:
         """Ask as people do; partial labels are asked for by name."""
         rated = _rated(labels_of(sample, face))
-        if rated in ((), RIG_UNITS):
+        if _open(rated):
             return ask(rng, len(sample.faces), face, PROSE_QUESTIONS)
         units = listing([f"AU{n}" for n in rated])
         return ask(rng, len(sample.faces), face, NAMED_PROSE_QUESTIONS, units=units)
@@ -106,7 +109,7 @@ class ActionUnitsTask(Task[ActionUnitsAnswer]):
         if labels is None or labels.action_units is None or not rated:
             return None
         units = {n: whole(labels.action_units[n]) for n in rated}
-        if rated == RIG_UNITS:
+        if _open(rated):
             units = {n: value for n, value in units.items() if value >= LISTED_FROM}
         return ActionUnitsAnswer(units=units, rated=rated)
 

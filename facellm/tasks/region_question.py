@@ -89,9 +89,18 @@ def region_units(region: str) -> tuple[int, ...]:
 
 
 def answerable_regions(labels: FaceLabels | None) -> tuple[str, ...]:
-    """The regions whose units are all labelled, top to bottom."""
-    known = set(labels.action_units or {}) if labels is not None else set()
-    return tuple(r for r in ASKED if set(region_units(r)) <= known)
+    """The regions whose units are all labelled, top to bottom.
+
+    Not those where a unit acts that no answer may list: they would be called quiet.
+    """
+    units = (labels.action_units or {}) if labels is not None else {}
+    unlisted = {n for n, value in units.items() if value >= LISTED_FROM and n not in RIG_UNITS}
+    return tuple(
+        region
+        for region in ASKED
+        if set(region_units(region)) <= set(units)
+        and unlisted.isdisjoint(units_acting_in(region))
+    )
 
 
 def _plural(region: str) -> bool:
