@@ -33,7 +33,7 @@ bench: install
 # Corpora for the shipped weights: HEAD names an ICT-FaceKit folder, PHOTOS the lfw_emotion folder,
 # FINDER_MODEL the folder with the mediapipe finder's files.
 corpora: install
-	$(PY) -m data_engine.rig $(HEAD) --out corpora/rig --count 24000 --identities 600 --size 144 --seed 1 --workers 2
+	$(PY) -m data_engine.rig $(HEAD) --out corpora/rig --count 24000 --identities 600 --start-identity 1000 --size 144 --seed 3 --workers 2
 	$(PY) -m data_engine.sources.lfw_emotion $(PHOTOS) --finder-model $(FINDER_MODEL) --out corpora/photos
 
 weights: install

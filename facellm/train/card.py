@@ -57,10 +57,11 @@ that row measures agreement with the tool, not with a FACS coder.
 | corpus | faces | labels | licence |
 |---|---|---|---|
 | rig: rendered heads of ICT-FaceKit Light, 480 people | 19,200 | exact action units, pose, expression | MIT (USC ICT) |
-| lfw_emotion: press photographs, train persons only | 2,352 | expression by one or two people (noisy), weak action units | labels Apache-2.0 (muxspace/facial_expressions); photographs: LFW, research use |
+| lfw_emotion: press photographs, train persons only | 1,876 | expression by one or two people (noisy), weak action units | labels Apache-2.0 (muxspace/facial_expressions); photographs: LFW, research use |
 
-Tests: rendered people 9, 19, 29, … and photographs of persons whose hashed name falls into the
-test share. No other data was used. `log.jsonl` is the whole training log, `report.json` every
+Tests: rendered people 1009, 1019, 1029, … and photographs of persons whose hashed name falls into
+the test share (`facellm.core.splits`); as many rendered people and two thirds as many persons form
+a validation split that was not trained on either. No other data was used. `log.jsonl` is the whole training log, `report.json` every
 number, `recipe.yaml` the resolved recipe.
 
 ## Limits
@@ -68,7 +69,8 @@ number, `recipe.yaml` the resolved recipe.
 - Small and briefly trained: it is often wrong, on photographs more than on renders. Disgust, fear
   and contempt were almost absent from the photographs; on real faces they are unproven.
 - Photographs were press pictures of adults, mostly men, mostly from one decade and one set of
-  countries. Results per group were not measured; do not assume they are equal.
+  countries. Results per group of people were not measured on photographs; do not assume they
+  are equal.
 - It knows only the questions of `facellm/tasks` and their many wordings; to other questions it
   gives some answer of that kind.
 - It names no person and was given no age, gender or origin labels. Not for decisions about
