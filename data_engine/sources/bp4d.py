@@ -4,7 +4,7 @@
     AUCoding/AU_INT/AU06/F001_T1_AU06.csv    frame,intensity     0-5, 9 = unknown
     2D+3D/F001/T1/0012.jpg
 
-An occurrence without a coded intensity is stated as `coded.OCCURS`; a coded intensity wins over it.
+A coded intensity wins over an occurrence; units without one are `presence_only`.
 Unknown is unlabelled. Known from published loaders: the names of the files and the codes; whether
 the intensity files have a header differs between releases, so one is passed over. There is no
 official split: persons are split by their id.
@@ -17,12 +17,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from data_engine.sources.base import Source, existing, first_existing
-from data_engine.sources.coded import OCCURS, known_units, numbered_pictures
+from data_engine.sources.coded import OCCURS, coded, numbered_pictures
 from data_engine.sources.table import Entry, check_unique, csv_entries
 from data_engine.step import Item, Reject
 from facellm.core.errors import FaceLLMError
 from facellm.core.facs import MAX_INTENSITY
-from facellm.core.sample import FaceLabels
 
 UNKNOWN = 9
 OCCURRENCE = {"0": 0.0, "1": OCCURS, "9": None}
@@ -54,11 +53,10 @@ class Bp4d(Source):
             for number, entry in enumerate(check_unique(_occurrences(file), "frame")):
                 if number % self.every == 0:
                     frame = entry.number("frame", int, 0)
-                    units = {**_units(entry), **intensities.get(frame, {})}
                     yield self.sample(
                         pictures.get(frame, folder / f"{frame:04d}.jpg"),
                         out,
-                        FaceLabels(action_units=known_units(units.items())),
+                        coded(_units(entry), intensities.get(frame, {})),
                         subject=person,
                         where=entry.where,
                     )

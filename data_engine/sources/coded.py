@@ -5,22 +5,39 @@ region and no words here and are left out of the labels.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from data_engine.sources.base import PICTURES
 from data_engine.sources.table import Once
 from facellm.core.errors import FaceLLMError
 from facellm.core.facs import ACTION_UNITS, PRESENT
+from facellm.core.sample import FaceLabels
 
 OCCURS = PRESENT
 """Intensity stated for a unit whose coders said that it acts and not how strongly: the least that
-every protocol counts as present. Such a number must not be read as a measured intensity."""
+every protocol counts as present. Such a unit is named in `FaceLabels.presence_only`."""
 
 
-def known_units(units: Iterable[tuple[int, float]]) -> dict[int, float]:
-    """The units of our table, in ascending order."""
-    return {number: value for number, value in sorted(units) if number in ACTION_UNITS}
+def coded(
+    occurrences: Mapping[int, float],
+    intensities: Mapping[int, float] = {},
+    weak: bool = False,
+) -> FaceLabels:
+    """The labels of a face: the units of our table, in ascending order.
+
+    Args:
+        occurrences: unit → 0 or `OCCURS`.
+        intensities: unit → 0-5; where a unit has both, this is the label.
+        weak: whether a tool coded them.
+    """
+    units = {**occurrences, **intensities}
+    known = {number: units[number] for number in sorted(units) if number in ACTION_UNITS}
+    return FaceLabels(
+        action_units=known,
+        presence_only=frozenset(known) - set(intensities),
+        weak=frozenset({"action_units"} if weak else ()),
+    )
 
 
 def numbered_pictures(folder: Path) -> dict[int, Path]:

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from data_engine.sources.base import existing, first_existing
-from data_engine.sources.coded import known_units, numbered_pictures, only_folder
+from data_engine.sources.coded import numbered_pictures, only_folder
 from data_engine.sources.table import check_unique, csv_entries
 from data_engine.sources.video import VideoSource
 from data_engine.step import Item, Reject
@@ -66,7 +66,7 @@ class Disfa(VideoSource):
                 value = entry.number("intensity", int, 0, MAX_INTENSITY)
                 frames.setdefault(number, {})[unit] = float(value)
         kept = sorted(frames)[:: self.every]
-        return {number: known_units(frames[number].items()) for number in kept}
+        return {number: dict(sorted(frames[number].items())) for number in kept}
 
     def _clip(self, person: str, coded: dict[int, dict[int, float]], out: Path) -> Item | Reject:
         side = self.camera.capitalize()

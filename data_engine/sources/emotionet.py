@@ -6,8 +6,8 @@
 
 The set is a list of addresses, so pictures that cannot be had any more are to be expected and come
 as rejects. Names and texts stand in quotes inside the csv's fields. Lists without a header are the
-challenge's training files, annotated by the authors' algorithm: weak. Occurrences are stated as
-`coded.OCCURS`. No split and no subject ids exist.
+challenge's training files, annotated by the authors' algorithm: weak. Nobody gave intensities: all
+units are `presence_only`. No split and no subject ids exist.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from data_engine.sources.base import Source, existing
-from data_engine.sources.coded import OCCURS, known_units
+from data_engine.sources.coded import OCCURS, coded
 from data_engine.sources.table import Entry, Once, csv_entries
 from data_engine.step import Item, Reject
 from facellm.core.errors import FaceLLMError
-from facellm.core.sample import FaceLabels
 
 CODES = {"0": 0.0, "0.0": 0.0, "1": OCCURS, "1.0": OCCURS, "999": None, "999.0": None, "": None}
 UNITS_WITHOUT_HEADER = 60
@@ -50,10 +49,7 @@ class EmotioNet(Source):
                 yield self.sample(
                     _picture(images, entry["URL"]),
                     out,
-                    FaceLabels(
-                        action_units=_units(entry),
-                        weak=frozenset({"action_units"} if weak else ()),
-                    ),
+                    coded(_units(entry), weak=weak),
                     where=entry.where,
                 )
 
@@ -87,4 +83,4 @@ def _units(entry: Entry) -> dict[int, float]:
     if not columns:
         raise FaceLLMError(f"{entry.file.name}:1: no columns of units; expected 'AU 1' and so on")
     found = {int(name[2:]): entry.choice(name, CODES) for name in columns}
-    return known_units((n, value) for n, value in found.items() if value is not None)
+    return {n: value for n, value in found.items() if value is not None}

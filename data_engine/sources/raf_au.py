@@ -4,10 +4,10 @@
     aligned/0001_aligned.jpg
 
 `L` and `R` before a number mean that the unit acts on one side only; the label keeps the unit, not
-the side. Coders gave no intensities: an occurrence is stated as `coded.OCCURS`. Units of `CODED`
-that a line does not name are absent; others it does not name are unlabelled. What `null` means is
-not documented (such faces do express something), so it is read as unlabelled. No split and no
-subject ids exist.
+the side. Coders gave no intensities: all units are `presence_only`. Units of `CODED` that a line
+does not name are absent; others it does not name are unlabelled. What `null` means is not
+documented (such faces do express something), so it is read as unlabelled. No split and no subject
+ids exist.
 """
 
 import re
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from data_engine.sources.base import Source, first_existing
-from data_engine.sources.coded import OCCURS, known_units
+from data_engine.sources.coded import OCCURS, coded
 from data_engine.sources.table import Entry, check_unique, text_entries
 from data_engine.step import Item, Reject
 from facellm.core.errors import given
@@ -42,18 +42,18 @@ class RafAu(Source):
             yield self.sample(
                 aligned / f"{stem}_aligned.jpg",
                 out,
-                FaceLabels(action_units=_units(entry)),
+                _labels(entry),
                 where=entry.where,
             )
 
 
-def _units(entry: Entry) -> dict[int, float] | None:
+def _labels(entry: Entry) -> FaceLabels:
     if entry["units"] == NOTHING:
-        return None
+        return FaceLabels()
     units = dict.fromkeys(CODED, 0.0)
     for code in entry["units"].split("+"):
         match = _CODE.fullmatch(code)
         if match is None:
             raise entry.error(f"{given(code)} is no unit; expected codes such as 4+L12, or null")
         units[int(match[1])] = OCCURS
-    return known_units(units.items())
+    return coded(units)

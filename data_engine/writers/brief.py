@@ -6,6 +6,7 @@ A brief goes into the teacher's prompt and nowhere else; no question of a row ev
 from collections.abc import Sequence
 from functools import cache
 
+from data_engine.writers.presence import unrated
 from facellm.core.evidence import line_region, region_name
 from facellm.core.facs import INTENSITY_WORDS, intensity_word, unit
 from facellm.core.sample import FaceLabels
@@ -31,6 +32,10 @@ LIMITS = (
     "it; never claim to know what is felt, thought or intended. Say nothing about identity, "
     "name, honesty, health, diagnosis, origin, religion, orientation, gender, character or "
     "suitability. No hedges such as maybe or possibly. Do not mention labels or these rules."
+)
+UNRATED = (
+    "How strong a unit is that is only said to be present is not known: cite it by its code alone, "
+    "as in (AU12), and use no word of strength for it."
 )
 REFUSE = (
     "Refuse politely in one to three sentences: a picture of a face cannot tell this. Say what "
@@ -58,7 +63,12 @@ def _known(labels: FaceLabels) -> str:
         lines.append(f"emotion: {labels.emotion}")
     if labels.action_units is not None:
         units = sorted(labels.action_units.items())
-        seen = [_unit(n, whole(value)) for n, value in units if value >= LISTED_FROM / 2]
+        alone = unrated(labels)
+        seen = [
+            _unit(n, None if n in alone else whole(value))
+            for n, value in units
+            if value >= LISTED_FROM / 2
+        ]
         lines.append(f"action units: {'; '.join(seen) or 'none acts'}")
         absent = [f"AU{n}" for n, value in units if value < ABSENT_BELOW]
         if absent:
@@ -78,10 +88,11 @@ def _attributes(labels: FaceLabels) -> Sequence[tuple[str, bool]]:
 
 
 @cache
-def _unit(number: int, step: float) -> str:
+def _unit(number: int, step: float | None) -> str:
     au = unit(number)
     where = region_name(line_region(number))
-    return f"AU{number} {au.phrase} ({where}, {intensity_word(step)})"
+    strength = "present" if step is None else intensity_word(step)
+    return f"AU{number} {au.phrase} ({where}, {strength})"
 
 
 def brief(kind: str, faces: Sequence[FaceLabels], form: str = PROSE) -> str:
@@ -96,4 +107,5 @@ def brief(kind: str, faces: Sequence[FaceLabels], form: str = PROSE) -> str:
         told = known(faces[0])
     else:
         told = "\n".join(f"Face {n}:\n{known(labels)}" for n, labels in enumerate(faces, 1))
-    return f"{kind}\n\nKnown:\n{told}\n\n{form}\n{LIMITS}"
+    unknown = f"{UNRATED}\n" if any(map(unrated, faces)) else ""
+    return f"{kind}\n\nKnown:\n{told}\n\n{form}\n{unknown}{LIMITS}"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import PROSE, brief
+from data_engine.writers.presence import comparable
 from data_engine.writers.talk import Turn, draft, said
 from data_engine.writers.truth import is_weak
 from facellm.core.clauses import ADJECTIVES, CLAUSES
@@ -105,13 +106,17 @@ def _equal(n: int, a: _Side, b: _Side, rng: random.Random) -> list[str]:
     return [_seen(a, n, rng), _seen(b, n, rng)]
 
 
+def _both(a: _Side, b: _Side) -> list[int]:
+    return sorted(set(a.units) & set(b.units))
+
+
 def _gap(n: int, a: _Side, b: _Side) -> float:
     return a.units[n] - b.units[n]
 
 
 def _more(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
     """Ask which face shows more of a unit: half of the time of one that differs."""
-    both = sorted(set(a.units) & set(b.units))
+    both = [n for n in _both(a, b) if comparable(n, a.labels, b.labels)]
     differing = [n for n in both if abs(_gap(n, a, b)) >= DIFFERENT_FROM]
     same = [n for n in both if abs(_gap(n, a, b)) < SAME_BELOW]
     pools = [pool for pool in (differing, same) if pool]
@@ -135,10 +140,11 @@ def _more(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
 
 def _differences(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
     """Ask what differs: the units whose intensities are far apart, the widest first."""
-    both = sorted(set(a.units) & set(b.units))
-    if not both:
+    both = _both(a, b)
+    fair = [n for n in both if comparable(n, a.labels, b.labels)]
+    found = [n for n in fair if abs(_gap(n, a, b)) >= DIFFERENT_FROM]
+    if not found and (not both or fair != both):
         return None
-    found = [n for n in both if abs(_gap(n, a, b)) >= DIFFERENT_FROM]
     found = sorted(found, key=lambda n: -abs(_gap(n, a, b)))[:3]
     parts = []
     for n in sorted(found):
@@ -147,7 +153,7 @@ def _differences(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
     if not found:
         top = max(both, key=lambda n: a.units[n] + b.units[n])
         parts = [rng.choice(NO_DIFFERENCE), *_equal(top, a, b, rng)]
-    elif all(abs(_gap(n, a, b)) < SAME_BELOW for n in both if n not in found):
+    elif fair == both and all(abs(_gap(n, a, b)) < SAME_BELOW for n in both if n not in found):
         parts.append(rng.choice(SAME))
     truth = {
         "kind": "differences",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from facellm.core.facs import MAX_INTENSITY
-from facellm.core.sample import Frame, Record
+from facellm.core.sample import FaceLabels, Frame, Record
 from facellm.tasks.reasoning import EVIDENCE_FROM
 from facellm.tasks.units import whole
 
@@ -32,12 +32,13 @@ class Event(Record):
 
 
 def series_of(frames: Sequence[Frame]) -> dict[int, Series]:
-    """The intensities of every labelled unit of the first face, over the frames that have it."""
+    """The intensities of every rated unit of the first face, over the frames that have it."""
     series: dict[int, Series] = {}
     for frame in frames:
-        units = frame.faces[0].labels.action_units if frame.faces else None
-        for n, value in (units or {}).items():
-            series.setdefault(n, []).append((frame.time, value))
+        labels = frame.faces[0].labels if frame.faces else FaceLabels()
+        for n, value in (labels.action_units or {}).items():
+            if n not in labels.presence_only:  # has no apex
+                series.setdefault(n, []).append((frame.time, value))
     return dict(sorted(series.items()))
 
 

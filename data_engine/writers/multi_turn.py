@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import PROSE, THINK, brief
+from data_engine.writers.presence import unrated
 from data_engine.writers.refusal import refuse
 from data_engine.writers.talk import Turn, as_picture, draft, pick_face, said
 from data_engine.writers.task_qa import ask_task
@@ -102,7 +103,7 @@ def _why(talk: _Talk, rng: random.Random) -> Turn | None:
 
 def _units(talk: _Talk, rng: random.Random) -> Turn | None:
     partial = len(talk.labels.action_units or {}) < len(CLAUSES) - 5
-    if partial or talk.told("action_units"):
+    if partial or talk.told("action_units") or unrated(talk.labels):
         return None
     return _answered(talk, "action_units", said(rng, rng.choice(AND_UNITS)), "prose", rng)
 
@@ -120,6 +121,8 @@ def _region(talk: _Talk, rng: random.Random) -> Turn | None:
 def _json(talk: _Talk, rng: random.Random) -> Turn | None:
     last = talk.last
     if last.task not in ("expression", "action_units") or last.truth is None:
+        return None
+    if last.task == "action_units" and unrated(talk.labels):
         return None
     if last.text.startswith("<") or len(last.truth.get("rated", ())) == 1:
         return None

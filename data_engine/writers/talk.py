@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from data_engine.row import Message, Part
 from data_engine.writers.base import Draft
+from data_engine.writers.presence import without_words
 from facellm.core.prose import capitalised
 from facellm.core.sample import Clip, Face, FaceLabels, Sample
 
@@ -94,6 +95,8 @@ def draft(
     The truth of several turns is `{"turns": [{"task": …, "truth": …}, …]}`.
     """
     single = len(turns) == 1
+    known = facts_of(items) if facts is None else facts
+    turns = [turn._replace(text=without_words(turn.text, known)) for turn in turns]
     truth = (
         turns[0].truth
         if single
@@ -109,7 +112,7 @@ def draft(
         briefs=[turn.brief for turn in turns],
         task=turns[0].task if single else "multi_turn",
         truth=truth,
-        facts=facts_of(items) if facts is None else facts,
+        facts=known,
         weak=any(turn.weak for turn in turns),
         provenance=items[0].provenance,
         split=items[0].split,

@@ -6,11 +6,14 @@ from typing import ClassVar
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import PROSE, THINK, brief
+from data_engine.writers.presence import QUESTIONS, RATED_TASKS, unrated
 from data_engine.writers.talk import Turn, as_picture, draft
 from data_engine.writers.truth import truth_of, weak_for
-from facellm.core.sample import Clip, Sample
+from facellm.core.prose import listing
+from facellm.core.sample import Clip, FaceLabels, Sample
 from facellm.tasks import TASKS
 from facellm.tasks.response import Register, Unanswerable
+from facellm.tasks.wording import ask
 
 MISSING_SHARE = 0.03
 """Share of the questions that ask about a face which the picture does not show."""
@@ -20,19 +23,29 @@ SENTENCES = "Answer the user's question about the face in one to four sentences.
 def ask_task(
     name: str, picture: Sample, rng: random.Random, face: int, register: Register
 ) -> Turn | None:
-    """One turn of a task about the face with this number from 1; None without its labels."""
-    exchange = TASKS[name].exchange(picture, rng, face, register)
+    """One turn of a task about the face with this number from 1; None without its labels.
+
+    Where units are unrated, what asks for their strength is asked in prose and for presence.
+    """
+    alone = name in RATED_TASKS and face <= len(picture.faces) and unrated(_labels(picture, face))
+    exchange = TASKS[name].exchange(picture, rng, face, "prose" if alone else register)
     if exchange is None:
         return None
     if isinstance(exchange.answer, Unanswerable):
         return Turn(exchange.question, exchange.text, name, truth_of(exchange.answer))
-    labels = picture.faces[face - 1].labels
-    told = None
+    labels, question, told = _labels(picture, face), exchange.question, None
+    if alone and name == "action_units":
+        units = listing([f"AU{n}" for n in sorted(labels.action_units or {})])
+        question = ask(rng, len(picture.faces), face, QUESTIONS, units=units)
     if not exchange.text.startswith("<answer>"):
         form = THINK if exchange.text.startswith("<think>") else PROSE
         told = brief(SENTENCES, [labels], form)
     truth, weak = truth_of(exchange.answer), weak_for(name, labels)
-    return Turn(exchange.question, exchange.text, name, truth, told, weak)
+    return Turn(question, exchange.text, name, truth, told, weak)
+
+
+def _labels(picture: Sample, face: int) -> FaceLabels:
+    return picture.faces[face - 1].labels
 
 
 class TaskQA(Writer):

@@ -192,7 +192,9 @@ def test_disfa_videos(tmp_path: Path) -> None:
 def test_bp4d(tmp_path: Path) -> None:
     first, second, third = read("bp4d", mini.bp4d(tmp_path))
     assert labels(first).action_units == {1: 0.0, 6: 4.0, 17: 2.0}, "12 is unknown, 33 not ours"
+    assert labels(first).presence_only == {1, 17}, "6 has a coded intensity"
     assert labels(second).action_units == {1: 0.0, 6: OCCURS, 12: OCCURS, 17: 0.0}
+    assert labels(second).presence_only == {1, 6, 12, 17}
     assert third.provenance.subject_id == "bp4d-M002"
     edit(tmp_path / "AUCoding/AU_INT/AU06/F001_T1_AU06.csv", "11,4", "11,7")
     with pytest.raises(FaceLLMError, match=r"F001_T1_AU06.csv:1: intensity is 7; expected 0 to 5"):
@@ -204,13 +206,14 @@ def test_raf_au(tmp_path: Path) -> None:
     units = labels(first).action_units
     assert units is not None and set(units) == set(CODED)
     assert {n for n, value in units.items() if value} == {4, 12}, "L12 is 12; 32 has no words here"
-    assert units[4] == OCCURS
+    assert units[4] == OCCURS and labels(first).presence_only == set(CODED)
     assert labels(second).action_units is None, "null is unlabelled, not neutral"
 
 
 def test_emotionet(tmp_path: Path) -> None:
     item, reject = read("emotionet", mini.emotionet(tmp_path))
     assert labels(item).action_units == {1: 0.0, 12: OCCURS} and not labels(item).weak
+    assert labels(item).presence_only == {1, 12}
     assert (reject.reason, reject.step) == ("missing_file", "source:emotionet")
     assert "24600.csv:3" in reject.detail
     (machine,) = read("emotionet", tmp_path, labels="dataFile_*.txt")

@@ -1,0 +1,44 @@
+"""Units coded as present or absent alone: nobody knows how strong they are, so no text states it.
+
+Labels give such a unit a number that stands for "present" (`FaceLabels.presence_only`). Texts cite
+it without a word, `(AU12)`; it is compared with a face in which it is absent, never with another
+in which it acts; and answers that must hold a number, the JSON of intensities, are not written.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+
+from facellm.core.facs import INTENSITY_WORDS
+from facellm.core.sample import FaceLabels
+from facellm.tasks.reasoning import ABSENT_BELOW
+from facellm.tasks.units import LISTED_FROM
+
+RATED_TASKS = ("action_units", "region_question")
+"""Tasks whose JSON is made of intensities."""
+QUESTIONS = (
+    "which of {units} {does} {who} show?", "can you see {units}?", "which of {units} act?",
+    "which of {units} are visible in {face}?", "look for {units}. which are there?",
+)  # fmt: skip
+_WORDED = re.compile(rf"\(AU(\d+), (?:{'|'.join(INTENSITY_WORDS)})((?:, (?:left|right))?)\)")
+
+
+def unrated(labels: FaceLabels) -> frozenset[int]:
+    """The units that act, nobody knows how strongly."""
+    if not labels.presence_only:
+        return labels.presence_only
+    known = labels.action_units or {}
+    return frozenset(n for n in labels.presence_only if known.get(n, 0.0) >= LISTED_FROM)
+
+
+def without_words(text: str, faces: Sequence[FaceLabels]) -> str:
+    """The text with `(AU12, slight)` as `(AU12)` for units that are unrated in any of the faces."""
+    units: Collection[int] = frozenset().union(*map(unrated, faces))
+    if not units:
+        return text
+    return _WORDED.sub(lambda m: f"(AU{m[1]}{m[2]})" if int(m[1]) in units else m[0], text)
+
+
+def comparable(unit: int, first: FaceLabels, second: FaceLabels) -> bool:
+    """Whether both faces' values of a unit that both have labelled can be compared."""
+    known = [(labels.action_units or {})[unit] for labels in (first, second)]
+    return min(known) < ABSENT_BELOW or unit not in unrated(first) | unrated(second)
