@@ -11,7 +11,6 @@ Whatever kills the process leaves only `*.part` files behind, which the next run
 import hashlib
 import json
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,7 +25,6 @@ from facellm.core.sample import Clip, Record, Sample
 Kind = Literal["samples", "clips", "rows"]
 KINDS: tuple[Kind, ...] = ("samples", "clips", "rows")
 _CLASSES: dict[Kind, type[Item]] = {"samples": Sample, "clips": Clip, "rows": Row}
-_WEAK = re.compile(r'"weak":\[("[^]]*)\]')
 
 
 class StepCount(Record):
@@ -50,14 +48,8 @@ class Done(Record):
 
 
 def to_line(record: Item | Reject) -> str:
-    """One line of JSON, the same for equal records.
-
-    A set has no order of its own: unsorted, equal runs would give unequal files.
-    """
-    text = record.model_dump_json(exclude_defaults=True)
-    if '"weak":["' in text:
-        text = _WEAK.sub(lambda found: f'"weak":[{",".join(sorted(found[1].split(",")))}]', text)
-    return text + "\n"
+    """One line of JSON, the same for equal records."""
+    return record.model_dump_json(exclude_defaults=True) + "\n"
 
 
 def kind_of(data: dict[str, object]) -> Kind:

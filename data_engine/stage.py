@@ -7,7 +7,6 @@ a chain of steps over single shards, which any worker can do (`data_engine.work`
 import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 
 from data_engine.row import Row
@@ -149,6 +148,9 @@ def write_stream(
 ) -> Iterator[Done]:
     """Cut a stream into shards of `size` items; yields each one's marker once it is written.
 
+    Pictures that follow each other as one `pair` are not parted, so that writers can compare them:
+    their shard takes a few more.
+
     A complete stage is not computed again. An interrupted one is computed from its start, because
     a stream cannot be entered in its middle; the shards that are there are only compared.
 
@@ -166,24 +168,43 @@ def write_stream(
         for number in range(complete):
             yield finished(shards, number)
         return
-    number, stream = 0, iter(outputs)
+    number, stream = 0, _Stream(outputs)
     with room_on_disk(shards.folder):
-        while (first := next(stream, None)) is not None:
-            yield _write_next(chain([first], stream), shards, number, size, tally)
+        while stream.peek() is not None:
+            yield _write_next(stream, shards, number, size, tally)
             number += 1
         shards.complete(number)
 
 
-def _write_next(
-    stream: Iterator[Item | Reject], shards: Shards, number: int, size: int, tally: Tally
-) -> Done:
+class _Stream:
+    """Outputs, of which the next one can be seen before it is taken."""
+
+    def __init__(self, outputs: Iterable[Item | Reject]) -> None:
+        self._outputs = iter(outputs)
+        self._next: Item | Reject | None = None
+
+    def peek(self) -> Item | Reject | None:
+        """The next one; None after the last."""
+        if self._next is None:
+            self._next = next(self._outputs, None)
+        return self._next
+
+    def __iter__(self) -> Iterator[Item | Reject]:
+        while (output := self.peek()) is not None:
+            self._next = None
+            yield output
+
+
+def _write_next(stream: _Stream, shards: Shards, number: int, size: int, tally: Tally) -> Done:
     writer = ShardWriter(shards, number)
     try:
-        items = 0
+        items, pair = 0, None
         for output in stream:
             writer.add(output)
-            items += not isinstance(output, Reject)
-            if items == size:
+            if not isinstance(output, Reject):
+                items += 1
+                pair = getattr(output, "pair", None)
+            if items >= size and (pair is None or not _continues(pair, stream.peek())):
                 break
         done = writer.done([tally.take()])
         before = shards.done(number)
@@ -199,6 +220,10 @@ def _write_next(
         raise
     writer.discard()
     return done
+
+
+def _continues(pair: str, output: Item | Reject | None) -> bool:
+    return isinstance(output, Reject) or getattr(output, "pair", None) == pair
 
 
 def finished(shards: Shards, number: int) -> Done:

@@ -231,8 +231,17 @@ def pictures(folder: Path) -> Iterator[Path]:
 
 
 def write_once(file: Path, data: bytes) -> None:
-    """Write a file whole or not at all; one that is there with these bytes stays as it is."""
-    if file.is_file() and file.read_bytes() == data:
+    """Write a file whole or not at all; one that is there with these bytes stays as it is.
+
+    Raises:
+        FaceLLMError: another file has the name: two sources would overwrite each other's pictures.
+    """
+    if file.is_file():
+        if file.read_bytes() != data:
+            raise FaceLLMError(
+                f"{file} is there and holds another picture; read two such sets into two corpora, "
+                "or delete it if it is a leftover"
+            )
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(file.suffix + ".part")

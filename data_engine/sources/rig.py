@@ -1,8 +1,9 @@
 """Rendered faces with exact labels, made as they are asked for; also pairs that differ in one unit.
 
 Frame n is drawn from the seed and n alone and shows person `start_identity + n % identities`, as in
-`python -m data_engine.rig`. Pictures are written below the corpus folder as `rig/000012.jpg`; the
-other half of a pair is `rig/000012_AU4.jpg`.
+`python -m data_engine.rig`. Pictures are written below the corpus folder as
+`rig/5f2c01ab/000012.jpg`, where the folder stands for the options, so that several rigs fit into
+one corpus; the other half of a pair is `000012_AU4.jpg`.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pydantic import Field
 from data_engine.rig import RIG_UNITS, RigSpec, load_head, random_spec, toggle
 from data_engine.rig import Rig as Renderer
 from data_engine.rig.corpus import jpeg, sample_of, split_of
-from data_engine.sources.base import Source, write_once
+from data_engine.sources.base import Source, hash_of, write_once
 from data_engine.step import Item, Reject
 from facellm.core.facs import PRESENT
 from facellm.core.sample import Sample
@@ -28,8 +29,7 @@ class Rig(Source):
 
     With `interventions` every frame is followed at once by its counterpart: the same person, pose,
     light and background with one action unit switched on or off and every other label as it was
-    (the emotion goes where the unit belongs to it). The pair is consecutive, has one subject and
-    names that only differ in the unit; samples have no field that links them.
+    (the emotion goes where the unit belongs to it). Both bear the same `pair`.
     """
 
     name: ClassVar[str] = "rig"
@@ -57,23 +57,30 @@ class Rig(Source):
 
     def read(self, out: Path) -> Iterator[Item | Reject]:
         renderer = Renderer(load_head(self.path), self.size)
+        drawn = self.model_dump_json(
+            include={"path", "seed", "identities", "start_identity", "size"}
+        )
+        folder = f"rig/{hash_of(drawn.encode())[:8]}"
         for number in range(self.count):
             identity = self.start_identity + number % self.identities
             if not self.wants(split_of(identity)):
                 continue
             rng = np.random.default_rng((self.seed, number))
             spec = random_spec(rng, identity)
-            yield _rendered(renderer, spec, f"rig/{number:06d}.jpg", out)
+            name = f"{folder}/{number:06d}"
+            pair = name if self.interventions else None
+            yield _rendered(renderer, spec, f"{name}.jpg", out, pair)
             if self.interventions:
                 unit, other = _switched(spec, rng)
-                yield _rendered(renderer, other, f"rig/{number:06d}_AU{unit}.jpg", out)
+                yield _rendered(renderer, other, f"{name}_AU{unit}.jpg", out, pair)
 
 
-def _rendered(renderer: Renderer, spec: RigSpec, name: str, out: Path) -> Sample:
+def _rendered(renderer: Renderer, spec: RigSpec, name: str, out: Path, pair: str | None) -> Sample:
     frame = renderer.render(spec)
     data = jpeg(frame.image)
     write_once(out / name, data)
-    return sample_of(frame, renderer, spec.identity, name, data)
+    sample = sample_of(frame, renderer, spec.identity, name, data)
+    return sample.model_copy(update={"pair": pair})
 
 
 def _switched(spec: RigSpec, rng: np.random.Generator) -> tuple[int, RigSpec]:

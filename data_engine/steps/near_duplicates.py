@@ -53,6 +53,7 @@ class _Entry(NamedTuple):
     place: int
     id: str
     subject: str
+    pair: str | None
     prints: Prints | None
 
 
@@ -72,8 +73,8 @@ class NearDuplicates(Step):
     distance: int = Field(default=44, ge=0, le=80)
     """Bits of 256 in which near duplicates may differ."""
     same_subject: bool = True
-    """Whether pictures of one subject are compared. Say false for frames of one clip and for the
-    rig's pairs that differ in one unit: those are meant to be alike."""
+    """Whether pictures of one subject are compared. Say false for frames of one clip, which are
+    meant to be alike. Pictures of one `pair` never are."""
 
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         with twice(items) as again:
@@ -97,7 +98,8 @@ class NearDuplicates(Step):
                     out[place] = image.reason, image.detail
                     continue
                 prints = prints_of(image, item)
-            entry = _Entry(place, item.id, item.provenance.subject_id, prints)
+            pair = getattr(item, "pair", None)
+            entry = _Entry(place, item.id, item.provenance.subject_id, pair, prints)
             entries[item.split].append(entry)
         kept: dict[str, _Entry] = {}
         index = HashIndex()
@@ -122,7 +124,7 @@ class NearDuplicates(Step):
         nearest: tuple[int, int] | None = None
         for key in index.near(entry.prints.coarse):
             other = kept[key]
-            if other.prints is None or (not self.same_subject and other.subject == entry.subject):
+            if other.prints is None or self._meant_alike(entry, other):
                 continue
             apart = (other.prints.fine ^ entry.prints.fine).bit_count()
             if apart <= self.distance and (nearest is None or (apart, other.place) < nearest[:2]):
@@ -130,6 +132,11 @@ class NearDuplicates(Step):
         if nearest is None:
             return None
         return f"near_duplicate:{match.id}", f"{nearest[0]} of 256 bits, {_whose(entry, match)}"
+
+    def _meant_alike(self, entry: _Entry, other: _Entry) -> bool:
+        if entry.pair is not None and entry.pair == other.pair:
+            return True
+        return not self.same_subject and other.subject == entry.subject
 
 
 def _whose(entry: _Entry, kept: _Entry) -> str:

@@ -124,9 +124,11 @@ def pair_drafts(first: Sample, second: Sample, options: Writing) -> list[Draft]:
 
 
 def drafts_over(items: Iterable[Item], options: Writing) -> Iterator[Written | Row]:
-    """The drafts about each item; pairs of consecutive pictures of a subject belong to the second.
+    """The drafts about each item; those about two pictures that follow each other belong to the
+    second.
 
-    Rows pass as they are.
+    Two pictures of one `pair` are compared, or two of one subject where neither is of a pair. Rows
+    pass as they are.
     """
     before: Sample | None = None
     for item in items:
@@ -135,15 +137,19 @@ def drafts_over(items: Iterable[Item], options: Writing) -> Iterator[Written | R
             continue
         drafts = drafts_of(item, options)
         if isinstance(item, Sample):
-            if before is not None and _same_subject(before, item):
+            if before is not None and _belong(before, item):
                 drafts += pair_drafts(before, item, options)
             before = item
         yield Written(item, drafts)
 
 
-def _same_subject(first: Sample, second: Sample) -> bool:
+def _belong(first: Sample, second: Sample) -> bool:
+    if first.image == second.image:  # a copy that `balance` made
+        return False
+    if first.pair is not None or second.pair is not None:
+        return first.pair == second.pair
     a, b = first.provenance, second.provenance
-    return (a.source, a.subject_id) == (b.source, b.subject_id) and first.id != second.id
+    return (a.source, a.subject_id) == (b.source, b.subject_id)
 
 
 def no_labels(item: Sample | Clip, step: str) -> Reject:

@@ -17,7 +17,7 @@ from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Face, FaceLabels, Provenance, Sample
 
 
-def sample(n: int) -> Sample:
+def sample(n: int, pair: str | None = None) -> Sample:
     labels = FaceLabels(
         emotion="happiness", action_units={12: n % 5}, weak=frozenset({"emotion", "action_units"})
     )
@@ -26,6 +26,7 @@ def sample(n: int) -> Sample:
         image=f"images/{n}.jpg",
         faces=[Face(box=(0, 0, 10, 10), labels=labels)],
         provenance=Provenance(source="numbers", licence="none", subject_id=f"p{n}"),
+        pair=pair,
     )
 
 
@@ -44,6 +45,8 @@ class Numbers(Source):
     """Give a reject in place of this one."""
     fails_at: int | None = None
     """Raise before this one."""
+    together: int = 0
+    """So many that follow each other are one pair."""
 
     def read(self, out: Path) -> Iterator[Item | Reject]:
         for n in range(self.first, self.first + self.count):
@@ -52,7 +55,7 @@ class Numbers(Source):
             if n == self.broken:
                 yield self.reject(Path(f"{n}.jpg"), "unreadable")
             else:
-                yield sample(n)
+                yield sample(n, str(n // self.together) if self.together else None)
 
 
 class Talk(Step):

@@ -1,5 +1,6 @@
 """What a run makes of its items: order, counts, rejects, failing steps, any number of workers."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -48,6 +49,19 @@ def test_every_item_is_given_or_rejected_and_counted_by_reason(go, ids):
         ("sieve", 13, 11, {"multiple": 2}),
         ("talk", 11, 22, {}),
     ]
+
+
+@pytest.mark.parametrize("together", [2, 5])
+def test_a_pair_is_not_parted_by_the_end_of_a_shard(go, together):
+    source = {"use": "pipeline_parts:Numbers", "together": together, "broken": 3}
+    write = {"use": "write", "writers": {"comparison": 1, "caption": 1}}
+    folder = go(source=source, steps=[BACKWARDS, write], shard_size=3)
+    rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    compared = [row["sample_ids"] for row in rows if row["task"] == "comparison"]
+    numbers = [n for n in reversed(range(20)) if n != 3]
+    neighbours = itertools.pairwise(numbers)
+    expected = [[f"s{a}", f"s{b}"] for a, b in neighbours if a // together == b // together]
+    assert compared == expected and len(expected) == {2: 9, 5: 15}[together]
 
 
 def test_a_whole_step_sees_all_items_as_often_as_it_likes(go, ids):

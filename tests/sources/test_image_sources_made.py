@@ -12,6 +12,7 @@ from PIL import Image
 
 from data_engine.rig.corpus import Job, render_corpus
 from data_engine.sources import lfw_emotion
+from data_engine.sources.base import hash_of, write_once
 from data_engine.sources.corpus import Corpus
 from data_engine.sources.fer2013 import Fer2013
 from data_engine.sources.lfw_emotion import LfwEmotion
@@ -81,7 +82,7 @@ def test_the_rig_gives_what_its_command_gives(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_interventions_are_pairs_that_differ_in_one_unit(tmp_path: Path) -> None:
     items = list(Rig(count=4, seed=1, identities=4, size=48, interventions=True).items(tmp_path))
-    assert len(items) == 8
+    assert len(items) == 8 and len({item.pair for item in items}) == 4
     for before, after in zip(items[::2], items[1::2], strict=True):
         assert isinstance(before, Sample) and isinstance(after, Sample)
         one, other = before.faces[0].labels, after.faces[0].labels
@@ -89,6 +90,7 @@ def test_interventions_are_pairs_that_differ_in_one_unit(tmp_path: Path) -> None
         changed = {n for n, x in one.action_units.items() if other.action_units[n] != x}
         assert len(changed) == 1 and after.image.endswith(f"_AU{changed.pop()}.jpg")
         assert before.provenance == after.provenance and before.split == after.split
+        assert before.pair == after.pair and before.pair
         assert (one.pose, one.gaze) == (other.pose, other.gaze) and before.id != after.id
 
 
@@ -96,9 +98,26 @@ def test_interventions_are_pairs_that_differ_in_one_unit(tmp_path: Path) -> None
 def test_the_rig_renders_only_the_split_asked_for(tmp_path: Path) -> None:
     items = list(Rig(count=10, identities=10, size=32, split="test", limit=1).items(tmp_path))
     assert [s.split for s in items if isinstance(s, Sample)] == ["test"]
-    assert [p.name for p in (tmp_path / "rig").iterdir()] == ["000009.jpg"]
+    assert [p.name for p in (tmp_path / "rig").rglob("*.jpg")] == ["000009.jpg"]
     with pytest.raises(FaceLLMError, match="nowhere does not exist"):
         list(Rig(path=tmp_path / "nowhere").items(tmp_path))
+
+
+@pytest.mark.slow
+def test_two_rigs_fit_into_one_corpus(tmp_path: Path) -> None:
+    rigs = [Rig(count=1, seed=seed, size=32) for seed in (0, 1)]
+    items = [item for rig in rigs for item in rig.items(tmp_path)]
+    for item in items:
+        assert isinstance(item, Sample) and hash_of((tmp_path / item.image).read_bytes()) == item.id
+    assert len({item.id for item in items if isinstance(item, Sample)}) == 2
+
+
+def test_sources_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    write_once(tmp_path / "a" / "1.png", b"one")
+    write_once(tmp_path / "a" / "1.png", b"one")
+    with pytest.raises(FaceLLMError, match=r"1.png is there and holds another picture; read two"):
+        write_once(tmp_path / "a" / "1.png", b"two")
+    assert (tmp_path / "a" / "1.png").read_bytes() == b"one"
 
 
 class SeesTheMiddle:

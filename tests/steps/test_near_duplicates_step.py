@@ -51,6 +51,15 @@ def test_the_face_counts_not_the_frame_around_it(tmp_path):
     assert reasons(rejects) == [(cut.id, f"near_duplicate:{first.id}")]
 
 
+def test_pictures_of_one_pair_are_meant_to_be_alike(tmp_path):
+    first = sample_of(tmp_path, "a.png", texture(1))
+    second = sample_of(tmp_path, "b.jpg", texture(1))
+    paired = [item.model_copy(update={"pair": "p"}) for item in (first, second)]
+    assert outcome(NearDuplicates(), paired, tmp_path) == (paired, [])
+    other = second.model_copy(update={"pair": "q"})
+    assert outcome(NearDuplicates(), [paired[0], other], tmp_path)[0] == paired[:1]
+
+
 def test_the_copy_in_training_goes_wherever_it_stands(tmp_path):
     train = sample_of(tmp_path, "a.png", texture(1))
     val = sample_of(tmp_path, "b.jpg", texture(1), split="val")

@@ -81,6 +81,19 @@ def test_consecutive_pictures_of_a_subject_are_compared() -> None:
     assert len(compared) == 2
 
 
+def test_a_pair_goes_before_the_subject() -> None:
+    """`a` and `b` are pairs of one subject; a copy made to balance is no second picture."""
+    items = [
+        picture(HAPPY, name=f"{n}", subject="s").model_copy(update={"pair": pair})
+        for n, pair in enumerate("aabb")
+    ]
+    copy = items[3].model_copy(update={"id": f"{items[3].id}.1"})
+    loose = picture(HAPPY, name="9", subject="s")
+    rows = run(Write(writers=["comparison", "caption"]), *items, copy, loose)
+    compared = [row.sample_ids for row in rows if row.task == "comparison"]
+    assert compared == [[items[0].id, items[1].id], [items[2].id, items[3].id]]
+
+
 def test_rows_pass_and_clips_are_written() -> None:
     (row,) = run(Write(writers=["caption"]), picture(HAPPY))
     assert run(Write(), row) == [row]
