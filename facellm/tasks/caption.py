@@ -38,11 +38,6 @@ PROSE_QUESTIONS = (
     "I can't see the picture, describe {face}.",
     "say what you see in {face}.",
 )  # fmt: skip
-POSE_QUESTIONS = (
-    "which way {is_} {who} facing and how {does} {who} look?", "describe {face} and the head pose.",
-    "how {does} {who} hold the head, and what does {face} show?",
-)  # fmt: skip
-"""Asked as well where the pose is labelled."""
 FRONTAL = (
     "The head faces the camera.", "The head is held straight.", "The head is upright and frontal.",
 )  # fmt: skip
@@ -125,14 +120,15 @@ class CaptionTask(Task[CaptionAnswer]):
     )
 
     def prose_question(self, sample: Sample, rng: random.Random, face: int) -> str:
-        """Ask as people do; about the head only where its pose is labelled."""
-        labels = labels_of(sample, face)
-        posed = labels is not None and labels.pose is not None
-        templates = PROSE_QUESTIONS + POSE_QUESTIONS * posed
-        return ask(rng, len(sample.faces), face, templates)
+        """Ask as people do."""
+        return ask(rng, len(sample.faces), face, PROSE_QUESTIONS)
 
     def target(self, sample: Sample, rng: random.Random, face: int = 1) -> CaptionAnswer | None:
-        """The labelled facts; None where neither emotion nor action units are labelled."""
+        """The labelled facts; None where neither emotion nor action units are labelled.
+
+        The head's pose is left out: a caption is about the expression, and a small model that must
+        say something about the head in every caption guesses.
+        """
         labels = labels_of(sample, face)
         if labels is None or (labels.emotion is None and labels.action_units is None):
             return None
@@ -144,7 +140,6 @@ class CaptionTask(Task[CaptionAnswer]):
             {
                 "emotion": labels.emotion,
                 "units": units,
-                "pose": None if labels.pose is None else pose_facts(labels.pose),
                 "rated": tuple(sorted(known)),
                 "optional": tuple(sorted(weak)),
             }

@@ -27,6 +27,13 @@ def _caption(labels: FaceLabels) -> CaptionAnswer:
     return answer
 
 
+def test_a_caption_says_nothing_of_the_head_unless_it_was_given() -> None:
+    gold = _caption(SMILE.model_copy(update={"pose": (0.0, 0.4, 0.0)}))
+    assert gold.pose is None and "head" not in CAPTION.render(gold)
+    turned = gold.model_copy(update={"pose": pose_facts((0.0, 0.4, 0.0))})
+    assert "turned to the" in CAPTION.render(turned)
+
+
 def test_pose_in_words_and_back() -> None:
     assert pose_facts((0.3, -0.3, 0.1)) == {"up", "turned left"}
     assert pose_facts((-0.3, 0.3, -0.5)) == {"down", "turned right", "tilted left"}
@@ -49,7 +56,7 @@ def test_only_labelled_facts_are_described_and_scored() -> None:
 
 
 def test_caption_facts_by_hand() -> None:
-    gold = _caption(SMILE.model_copy(update={"pose": (0.0, 0.4, 0.0)}))
+    gold = _caption(SMILE).model_copy(update={"pose": pose_facts((0.0, 0.4, 0.0))})
     # Emotion right; units {12, 4} against {6, 12}: 2/4; pose: nothing said of the turned head: 0.
     text = "He looks happy. The lip corners are up (AU12), the brows are low (AU4)."
     score = CAPTION.scored(text, gold, "s").score
