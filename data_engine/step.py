@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from data_engine.row import Row
 from facellm.core.sample import Clip, Record, Sample
 
+MISSING, UNREADABLE = "missing_file", "unreadable_file"
+"""Reasons of every reject about a picture or video that is not there, or is there and of no use;
+sources, steps and exports share them."""
+
 Item = Sample | Clip | Row
 """Sources yield samples and clips, some yield rows; writers turn samples and clips into rows."""
 
@@ -20,7 +24,10 @@ class Reject(Record):
     item_id: str
     step: str
     reason: str
-    """Machine-readable kind, such as `near_duplicate` or `contradiction:AU12`."""
+    """Machine-readable: a kind in words joined by `_`, for many kinds followed by `:` and what it
+    is about, as in `near_duplicate:ID`, `wrong_unit:AU12`, `teacher:timeout`. The kinds of a step
+    are in its docstring; of all: `MISSING`, `UNREADABLE`, and `error:TYPE` where a step failed on
+    the item in a way nobody foresaw."""
     detail: str = ""
     """For a person: what was found where, without the picture or private text."""
     item: dict[str, Any] | None = None

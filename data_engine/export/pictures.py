@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from data_engine.row import Row
+from data_engine.step import MISSING, UNREADABLE
 from facellm.core.sample import Record
 
 TAGS = {"image": "<image>", "video": "<video>"}
@@ -21,8 +22,8 @@ class Failure(Record):
 
     row_id: str
     reason: str
-    """`picture_missing`, `picture_unreadable`, `video_missing`, `parts_mismatch`, `no_text`,
-    `tag_in_text`, or `not_scorable` for a row without a gold answer in the rl form."""
+    """`missing_file`, `unreadable_file`, `parts_mismatch`, `no_text`, `tag_in_text`, or
+    `not_scorable` for a row without a gold answer in the rl form."""
     detail: str = ""
 
 
@@ -68,7 +69,7 @@ class Media:
         """
         path = self.folder / name
         if not path.is_file():
-            raise BadRow("video_missing", name)
+            raise BadRow(MISSING, name)
         return path
 
     def place(self, name: str, seen_from: Path) -> str:
@@ -84,9 +85,9 @@ def _read_checked(path: Path, name: str) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise BadRow("picture_missing", name) from None
+        raise BadRow(MISSING, name) from None
     except OSError as error:
-        raise BadRow("picture_unreadable", f"{name}: {error.strerror}") from None
+        raise BadRow(UNREADABLE, f"{name}: {error.strerror}") from None
     try:
         with Image.open(io.BytesIO(data)) as image:
             # A JPEG is read to its end but decoded at an eighth of its size: a cut-off file
@@ -94,9 +95,9 @@ def _read_checked(path: Path, name: str) -> bytes:
             image.draft("RGB", (1, 1))
             image.load()
     except UnidentifiedImageError:
-        raise BadRow("picture_unreadable", f"{name}: no picture format") from None
+        raise BadRow(UNREADABLE, f"{name}: no picture format") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadRow("picture_unreadable", f"{name}: {error}") from None
+        raise BadRow(UNREADABLE, f"{name}: {error}") from None
     return data
 
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from data_engine.step import Item, Reject
+from data_engine.step import MISSING, UNREADABLE, Item, Reject
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Box, Face, FaceLabels, Provenance, Sample
 from facellm.core.splits import Split, split_of
@@ -161,9 +161,9 @@ class Source(BaseModel, ABC):
             file: the picture or clip.
             why: for a person.
             where: `file:line` that names the file.
-            reason: for a machine; left out, it is `missing_file` or `unreadable`.
+            reason: for a machine; left out, it is `MISSING` or `UNREADABLE`.
         """
-        reason = reason or ("unreadable" if file.is_file() else "missing_file")
+        reason = reason or (UNREADABLE if file.is_file() else MISSING)
         named = f", named at {where}" if where else ""
         root = self.path if self.path.is_dir() else self.path.parent
         place = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name

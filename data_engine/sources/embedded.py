@@ -15,7 +15,7 @@ from PIL import Image
 from data_engine.sources.base import hash_of, write_once
 from data_engine.sources.columns import Columns, Table, cell_text
 from data_engine.sources.table import Entry
-from data_engine.step import Item, Reject
+from data_engine.step import MISSING, UNREADABLE, Item, Reject
 from facellm.core.errors import given
 from facellm.core.splits import Split
 
@@ -65,13 +65,13 @@ class Embedded(Table, ABC):
         if isinstance(data, bytes):
             suffix = _suffix(data)
             if suffix is None:
-                return self.reject(Path(where), "the bytes are no picture", where, "unreadable")
+                return self.reject(Path(where), "the bytes are no picture", where, UNREADABLE)
             file = out / "pictures" / self.called / f"{hash_of(data)}{suffix}"
             write_once(file, data)
         elif isinstance(path, str):
             file = place.folder / path
         elif picture is None:
-            return self.reject(Path(where), "the row has no picture", where, "missing_file")
+            return self.reject(Path(where), "the row has no picture", where, MISSING)
         else:
             raise entry.error(f"{column} is {given(picture)}; expected bytes or a path")
         return self.sample_of(entry, file, out, place.split)

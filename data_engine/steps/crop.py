@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import Field
 
 from data_engine.step import Item, Reject, Step
-from data_engine.steps.pictures import read_picture, reject, square_around
+from data_engine.steps.pictures import Opened, opened, reject, square_around
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Face, FaceLabels, Sample
 from facellm.faces.crop import box_of, pixels
@@ -22,7 +22,8 @@ class Crop(Step):
     """One square picture and one sample a face; clips and rows pass as they are.
 
     The picture's edge repeats where a crop reaches beyond it. Box, points and the roll of a
-    labelled pose follow; all other labels stay. Rejects: `unreadable_picture`, `no_face`.
+    labelled pose follow; all other labels stay. Rejects: `missing_file`, `unreadable_file`,
+    `no_face`.
     """
 
     name: ClassVar[str] = "crop"
@@ -40,19 +41,14 @@ class Crop(Step):
 
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         into = folder_below(folder, self.store)
-        for item in items:
-            if not isinstance(item, Sample):
-                yield item
+        for one in opened(items, folder, self.name):
+            if not isinstance(one, Opened):
+                yield one
                 continue
-            if not item.faces:
-                yield reject(item, self.name, "no_face", "put find_faces before crop")
-                continue
-            image = read_picture(item, folder, self.name)
-            if isinstance(image, Reject):
-                yield image
-                continue
-            for face in item.faces:
-                yield self._cut(item, face, pixels(image), into, folder)
+            if not one.sample.faces:
+                yield reject(one.sample, self.name, "no_face", "put find_faces before crop")
+            for face in one.sample.faces:
+                yield self._cut(one.sample, face, pixels(one.image), into, folder)
 
     def _cut(
         self, sample: Sample, face: Face, array: np.ndarray, into: Path, folder: Path

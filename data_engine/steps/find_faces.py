@@ -14,10 +14,11 @@ from data_engine.step import Item, Reject, Step
 from data_engine.steps.pictures import (
     SAME_FACE,
     FinderName,
+    Opened,
     area,
     finder_of,
+    opened,
     pair_up,
-    read_picture,
     reject,
 )
 from facellm.core.sample import Face, Sample
@@ -30,7 +31,8 @@ WHOLE_PICTURE = 0.9
 class FindFaces(Step):
     """Fill boxes and points. Samples whose faces all have points, clips and rows pass as they are.
 
-    Rejects: `unreadable_picture`; `no_face` where nothing was found, or none of the labelled faces.
+    Rejects: `missing_file`, `unreadable_file`; `no_face` where nothing was found, or none of the
+    labelled faces.
     """
 
     name: ClassVar[str] = "find_faces"
@@ -49,23 +51,19 @@ class FindFaces(Step):
 
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         finder = finder_of(self.finder, self.finder_model)
-        for item in items:
-            if not isinstance(item, Sample) or _complete(item):
-                yield item
+        for one in opened(items, folder, self.name, lambda sample: not _complete(sample)):
+            if not isinstance(one, Opened):
+                yield one
                 continue
-            image = read_picture(item, folder, self.name)
-            if isinstance(image, Reject):
-                yield image
-                continue
-            found = finder.find(image)
-            faces = self._merge(item.faces, found, image.size)
+            sample, found = one.sample, finder.find(one.image)
+            faces = self._merge(sample.faces, found, one.image.size)
             if faces is not None:
-                yield item.model_copy(update={"faces": faces})
+                yield sample.model_copy(update={"faces": faces})
             elif self.keep:
-                yield item
+                yield sample
             else:
-                seen = f"found {len(found)} faces, none of the {len(item.faces)} labelled"
-                yield reject(item, self.name, "no_face", seen if item.faces else "")
+                seen = f"found {len(found)} faces, none of the {len(sample.faces)} labelled"
+                yield reject(sample, self.name, "no_face", seen if sample.faces else "")
 
     def _merge(
         self, known: list[Face], found: list[Face], size: tuple[int, int]

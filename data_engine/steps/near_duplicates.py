@@ -62,7 +62,7 @@ class NearDuplicates(Step):
 
     Passes over the items twice and holds hashes, id and subject an item (about half a kilobyte).
     Clips and rows are compared by id alone. What is kept keeps its own labels, also where its
-    copy was labelled otherwise. Rejects: `unreadable_picture`, `exact_duplicate:ID`,
+    copy was labelled otherwise. Rejects: `missing_file`, `unreadable_file`, `exact_duplicate:ID`,
     `near_duplicate:ID`, ID being what was kept; the detail says how far apart and whether the
     subject is the same: the same picture under two names is a mistake of its source.
     """

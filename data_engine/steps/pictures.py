@@ -1,13 +1,14 @@
 """What the steps that look at pictures share: reading one or saying why not, loading a finder."""
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from data_engine.step import Item, Reject
+from data_engine.step import MISSING, UNREADABLE, Item, Reject
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Box, Face, Sample
 from facellm.faces import Finder, load_finder, load_image
@@ -25,14 +26,39 @@ def reject(item: Item, step: str, reason: str, detail: str = "") -> Reject:
     return Reject(item_id=item.id, step=step, reason=reason, detail=detail, item=kept)
 
 
+class Opened(NamedTuple):
+    """A sample with its picture."""
+
+    sample: Sample
+    image: Image.Image
+
+
+def opened(
+    items: Iterable[Item],
+    folder: Path,
+    step: str,
+    wanted: Callable[[Sample], bool] = lambda sample: True,
+) -> Iterator[Opened | Item | Reject]:
+    """The samples that are wanted with their pictures; all else is to be passed on as it comes:
+    other items, and rejects of samples whose picture cannot be read."""
+    for item in items:
+        if not isinstance(item, Sample) or not wanted(item):
+            yield item
+            continue
+        image = read_picture(item, folder, step)
+        yield image if isinstance(image, Reject) else Opened(item, image)
+
+
 def read_picture(sample: Sample, folder: Path, step: str) -> Image.Image | Reject:
-    """The sample's picture, or the sample rejected as `unreadable_picture`."""
+    """The sample's picture, or the sample rejected as `MISSING` or `UNREADABLE`."""
     try:
         # By its bytes, so that a message names the sample's own path and no folder of a machine.
         return load_image((folder / sample.image).read_bytes())
+    except FileNotFoundError:
+        return reject(sample, step, MISSING, given(sample.image))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return reject(sample, step, "unreadable_picture", f"{given(sample.image)}: {why}")
+        return reject(sample, step, UNREADABLE, f"{given(sample.image)}: {why}")
 
 
 @cache

@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from data_engine.step import Item, Reject, Step
-from data_engine.steps.pictures import largest, read_picture, reject, square_around
+from data_engine.steps.pictures import Opened, largest, opened, reject, square_around
 from facellm.core.regions import Points, face_scale, region_polygon
 from facellm.core.sample import Face, Sample
 from facellm.faces.crop import pixels
@@ -63,8 +63,9 @@ class Quality(Step):
     """Fill `labels.quality`, marked weak; clips and rows pass as they are.
 
     A quality that a source stated stays. A face without points stays unlabelled. Rejects:
-    `unreadable_picture`; `low_quality` where the largest face is below `minimum` (its detail names
-    the weakest part); with a minimum, `no_quality` for a sample whose largest face has none.
+    `missing_file`, `unreadable_file`; `low_quality` where the largest face is below `minimum` (its
+    detail names the weakest part); with a minimum, `no_quality` for a sample whose largest face has
+    none.
     """
 
     name: ClassVar[str] = "quality"
@@ -73,18 +74,14 @@ class Quality(Step):
     """Reject below this; 0 only labels."""
 
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
-        for item in items:
-            if not isinstance(item, Sample):
-                yield item
+        for one in opened(items, folder, self.name):
+            if not isinstance(one, Opened):
+                yield one
                 continue
-            image = read_picture(item, folder, self.name)
-            if isinstance(image, Reject):
-                yield image
-                continue
-            array = pixels(image)
-            judged = [judge(array, face) for face in item.faces]
-            pairs = zip(item.faces, judged, strict=True)
-            rated = item.model_copy(update={"faces": [_rated(f, parts) for f, parts in pairs]})
+            array, sample = pixels(one.image), one.sample
+            judged = [judge(array, face) for face in sample.faces]
+            pairs = zip(sample.faces, judged, strict=True)
+            rated = sample.model_copy(update={"faces": [_rated(f, parts) for f, parts in pairs]})
             yield self._passed(rated, judged)
 
     def _passed(self, sample: Sample, judged: list[Parts | None]) -> Sample | Reject:

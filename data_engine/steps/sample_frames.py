@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from pydantic import Field, field_validator, model_validator
 
-from data_engine.step import Item, Reject, Step
+from data_engine.step import MISSING, UNREADABLE, Item, Reject, Step
 from data_engine.steps.crop import encode, folder_below, store
 from data_engine.steps.pictures import finder_of, largest, mediapipe_of, reject
 from data_engine.steps.weak_units import with_weak_units
@@ -43,8 +43,8 @@ class SampleFrames(Step):
 
     A clip that has frames keeps exactly those. A clip's labels are about the whole of it and are
     not handed on to frames. Memory holds one frame and a number for each one looked at. Rejects:
-    `unreadable_video`; `no_peak` where nothing moves; `no_face` where a finder saw none in any
-    frame, or, for samples, in that frame.
+    `missing_file`, `unreadable_file`; `no_peak` where nothing moves; `no_face` where a finder saw
+    none in any frame, or, for samples, in that frame.
     """
 
     name: ClassVar[str] = "sample_frames"
@@ -94,7 +94,8 @@ class SampleFrames(Step):
             try:
                 yield from self._clip(item, folder, into)
             except FaceLLMError as error:
-                yield reject(item, self.name, "unreadable_video", str(error))
+                reason = UNREADABLE if (folder / item.video).is_file() else MISSING
+                yield reject(item, self.name, reason, str(error))
 
     def _clip(self, clip: Clip, folder: Path, into: Path) -> list[Item | Reject]:
         """All of a clip or its rejection: one that breaks off halfway gives nothing."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from data_engine.step import Item, Reject, Step
-from data_engine.steps.pictures import SAME_FACE, mediapipe_of, pair_up, read_picture, reject
+from data_engine.steps.pictures import SAME_FACE, Opened, mediapipe_of, opened, pair_up, reject
 from data_engine.weak import SCALES, reading, weak_units
 from facellm.core.sample import Face, Sample
 from facellm.faces.mediapipe import FoundFace
@@ -18,7 +18,7 @@ class WeakUnits(Step):
 
     Units a face already has are never touched, whoever stated them: one mark says whether a
     face's units are weak, so two origins cannot share it. A face that MediaPipe does not see stays
-    unlabelled. Rejects: `unreadable_picture`; with `known: reject`, `has_units`.
+    unlabelled. Rejects: `missing_file`, `unreadable_file`; with `known: reject`, `has_units`.
     """
 
     name: ClassVar[str] = "weak_units"
@@ -37,19 +37,18 @@ class WeakUnits(Step):
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         trusted = [n for n in self.units if reading(n).confidence >= self.least_confidence]
         finder = mediapipe_of(self.finder_model, self.name)
-        for item in items:
-            bare = [_bare(face) for face in item.faces] if isinstance(item, Sample) else []
-            if not isinstance(item, Sample) or (self.known == "keep" and not any(bare)):
-                yield item
-            elif not all(bare) and self.known == "reject":
-                yield reject(item, self.name, "has_units", "weak units are not mixed with others")
+        for one in opened(items, folder, self.name, self._wants):
+            if not isinstance(one, Opened):
+                yield one
+            elif not all(map(_bare, one.sample.faces)) and self.known == "reject":
+                why = "weak units are not mixed with others"
+                yield reject(one.sample, self.name, "has_units", why)
             else:
-                image = read_picture(item, folder, self.name)
-                if isinstance(image, Reject):
-                    yield image
-                    continue
-                seen = finder.find_with_blendshapes(image)
-                yield item.model_copy(update={"faces": self._label(item.faces, seen, trusted)})
+                faces, seen = one.sample.faces, finder.find_with_blendshapes(one.image)
+                yield one.sample.model_copy(update={"faces": self._label(faces, seen, trusted)})
+
+    def _wants(self, sample: Sample) -> bool:
+        return self.known == "reject" or any(map(_bare, sample.faces))
 
     def _label(self, faces: list[Face], seen: list[FoundFace], units: list[int]) -> list[Face]:
         boxes = [s.face.box for s in seen]

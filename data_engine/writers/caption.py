@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import brief
-from data_engine.writers.talk import Turn, as_picture, draft, pick_face
+from data_engine.writers.talk import Turn, about_faces
 from data_engine.writers.truth import truth_of, weak_for
 from facellm.core.clauses import ADJECTIVES, CLAUSES
 from facellm.core.evidence import state, strongest
@@ -195,14 +195,11 @@ class Caption(Writer):
 
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
         """Four captions, about half of them dense, of faces with an emotion or action units."""
-        picture = as_picture(item)
-        for variant in range(4):
-            chosen = pick_face(picture, rng, describable)
-            if chosen is None:
-                return
-            dense = rng.random() < DENSE_SHARE
-            turn = self._dense(picture, *chosen, rng) if dense else _short(picture, *chosen, rng)
-            yield draft(self.name, [item], [turn], variant)
+        yield from about_faces(self.name, item, rng, describable, self._turn)
+
+    def _turn(self, picture: Sample, face: int, labels: FaceLabels, rng: random.Random) -> Turn:
+        dense = rng.random() < DENSE_SHARE
+        return (self._dense if dense else _short)(picture, face, labels, rng)
 
     def _dense(self, picture: Sample, face: int, labels: FaceLabels, rng: random.Random) -> Turn:
         task = TASKS["caption"]

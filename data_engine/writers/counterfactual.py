@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import PROSE, brief
 from data_engine.writers.meaning import READ, acting, codes, core_seen, missing_core, reading
-from data_engine.writers.talk import Turn, as_picture, draft, pick_face
+from data_engine.writers.talk import Turn, about_faces
 from data_engine.writers.truth import is_weak
 from facellm.core.clauses import ADJECTIVES, CLAUSES
 from facellm.core.emotions import PROTOTYPES
@@ -189,18 +189,14 @@ class Counterfactual(Writer):
 
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
         """Four questions about faces whose emotion and action units are labelled."""
-        picture = as_picture(item)
-        for variant in range(4):
-            chosen = pick_face(picture, rng, _fits)
-            if chosen is None:
-                return
-            face, labels = chosen
-            made = rng.choice((_without, _towards))(labels, rng)
-            if made is None:
-                continue
-            templates, slots, text, truth = made
-            question = ask(rng, len(picture.faces), face, templates, **slots)
-            told = brief(ASKED, [labels], PROSE)
-            weak = is_weak(labels, "emotion", "action_units")
-            turn = Turn(question, text, "counterfactual", truth, told, weak)
-            yield draft(self.name, [item], [turn], variant)
+        yield from about_faces(self.name, item, rng, _fits, _turn)
+
+
+def _turn(picture: Sample, face: int, labels: FaceLabels, rng: random.Random) -> Turn | None:
+    made = rng.choice((_without, _towards))(labels, rng)
+    if made is None:
+        return None
+    templates, slots, text, truth = made
+    question = ask(rng, len(picture.faces), face, templates, **slots)
+    weak = is_weak(labels, "emotion", "action_units")
+    return Turn(question, text, "counterfactual", truth, brief(ASKED, [labels], PROSE), weak)

@@ -12,7 +12,7 @@ from typing import ClassVar
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import PROSE, THINK, brief
 from data_engine.writers.meaning import associations, codes, core_share, rivals_excluded
-from data_engine.writers.talk import Turn, as_picture, draft, pick_face
+from data_engine.writers.talk import Turn, about_faces
 from data_engine.writers.truth import truth_of, weak_for
 from facellm.core.clauses import ADJECTIVES, CLAUSES
 from facellm.core.evidence import Thought
@@ -153,12 +153,7 @@ class ExpCoT(Writer):
 
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
         """Four chains about faces whose emotion and action units are labelled."""
-        picture = as_picture(item)
-        for variant in range(4):
-            chosen = pick_face(picture, rng, _fits)
-            if chosen is None:
-                return
-            yield draft(self.name, [item], [self._turn(picture, *chosen, rng)], variant)
+        yield from about_faces(self.name, item, rng, _fits, self._turn)
 
     def _turn(self, picture: Sample, face: int, labels: FaceLabels, rng: random.Random) -> Turn:
         task, faces = TASKS["reasoning"], len(picture.faces)

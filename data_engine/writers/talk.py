@@ -1,7 +1,7 @@
 """Conversations put together: turns become messages, turns and items become a draft."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from data_engine.row import Message, Part
@@ -61,6 +61,35 @@ def pick_face(
         return (1, labels) if fit(labels) else None
     found = [(n, face.labels) for n, face in enumerate(picture.faces, 1) if fit(face.labels)]
     return rng.choice(found) if found else None
+
+
+def about_faces(
+    writer: str,
+    item: Sample | Clip,
+    rng: random.Random,
+    fit: Callable[[FaceLabels], bool],
+    ask: Callable[[Sample, int, FaceLabels, random.Random], Turn | None],
+    count: int = 4,
+) -> Iterator[Draft]:
+    """Up to `count` drafts of one turn, each about one of the faces whose labels fit, drawn anew.
+
+    Args:
+        writer: its name.
+        item: what the drafts are about.
+        rng: draws the faces and is handed to `ask`.
+        fit: whether a face has the labels that are needed.
+        ask: makes the turn from the picture, the face's number from 1 and its labels; None where
+            nothing can be asked, which leaves that variant out.
+        count: the last variant is `count - 1`.
+    """
+    picture = as_picture(item)
+    for variant in range(count):
+        chosen = pick_face(picture, rng, fit)
+        if chosen is None:
+            return
+        turn = ask(picture, *chosen, rng)
+        if turn is not None:
+            yield draft(writer, [item], [turn], variant)
 
 
 def said(rng: random.Random, text: str) -> str:

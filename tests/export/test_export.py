@@ -149,19 +149,19 @@ def test_rows_that_cannot_leave_are_listed_and_the_rest_goes_on(
     done = export_rows([make_row(0), *bad, make_row(1)], tmp_path, out, PLAIN)
     assert done.rows == {"train": 2}
     assert done.failures == {
-        "picture_missing": 1, "picture_unreadable": 2, "parts_mismatch": 1, "tag_in_text": 1,
-        "no_text": 1, "video_missing": 1,
+        "missing_file": 2, "unreadable_file": 2, "parts_mismatch": 1, "tag_in_text": 1,
+        "no_text": 1,
     }  # fmt: skip
     listed = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
     assert [f["row_id"] for f in listed] == [row.id for row in bad]
     assert listed[0] == {
-        "row_id": "row2", "reason": "picture_missing", "detail": "images/none.jpg",
+        "row_id": "row2", "reason": "missing_file", "detail": "images/none.jpg",
     }  # fmt: skip
     assert [r["id"] for r in table(out / "data" / "train-*")] == ["row0", "row1"]
-    assert "left out, see failures.jsonl: picture_missing 1" in str(done)
+    assert "left out, see failures.jsonl: missing_file 2" in str(done)
     card = (out / "README.md").read_text()
     assert "**Warning**: 7 rows of the run could not be exported" in card
-    assert "| export | picture_missing | 1 | images/none.jpg |" in card
+    assert "| export | missing_file | 2 | images/none.jpg |" in card
 
 
 def test_nothing_to_export_is_an_error_and_leaves_nothing(
@@ -170,7 +170,7 @@ def test_nothing_to_export_is_an_error_and_leaves_nothing(
     with pytest.raises(FaceLLMError, match="no rows to export"):
         export_rows([], tmp_path, tmp_path / "out", PLAIN)
     lost = [make_row(n, images=["none.jpg"]) for n in range(3)]
-    with pytest.raises(FaceLLMError, match=r"none of 3 rows .* picture_missing, such as none.jpg"):
+    with pytest.raises(FaceLLMError, match=r"none of 3 rows .* missing_file, such as none.jpg"):
         export_rows(lost, tmp_path, tmp_path / "out", PLAIN)
     assert [p.name for p in tmp_path.iterdir()] == ["images"]
 
@@ -329,14 +329,14 @@ def test_diversity_against_a_baseline(tmp_path: Path, make_row: MakeRow) -> None
 def test_reasons_that_name_ids_share_a_line() -> None:
     losses = Losses()
     for n in range(100):
-        for reason in (f"near_duplicate:{n}", f"contradiction:AU{n % 3}", "unreadable_picture"):
+        for reason in (f"near_duplicate:{n}", f"contradiction:AU{n % 3}", "unreadable_file"):
             losses.reject(Reject(item_id="x", step="s", reason=reason, detail=str(n)))
     assert losses.rejects == {
         ("s", "near_duplicate:…"): 100,
         ("s", "contradiction:AU0"): 34,
         ("s", "contradiction:AU1"): 33,
         ("s", "contradiction:AU2"): 33,
-        ("s", "unreadable_picture"): 100,
+        ("s", "unreadable_file"): 100,
     }
     assert losses.examples["s", "near_duplicate:…"] == "0"
     assert losses.examples.keys() == losses.rejects.keys()

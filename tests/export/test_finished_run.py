@@ -70,7 +70,7 @@ def test_the_same_export_is_not_made_twice(run: Path, make_row: MakeRow) -> None
 def test_an_export_with_gaps_is_made_again(run: Path) -> None:
     picture = (run / "images" / "1.jpg").read_bytes()
     (run / "images" / "1.jpg").unlink()
-    assert export(run, {"gallery_rows": 0}).failures == {"picture_missing": 1}
+    assert export(run, {"gallery_rows": 0}).failures == {"missing_file": 1}
     (run / "images" / "1.jpg").write_bytes(picture)
     done = export(run, {"gallery_rows": 0})
     assert done.rows == {"train": 3} and not done.failures

@@ -53,7 +53,7 @@ class Numbers(Source):
             if n == self.fails_at:
                 raise KeyError(f"no {n}")
             if n == self.broken:
-                yield self.reject(Path(f"{n}.jpg"), "unreadable")
+                yield self.reject(Path(f"{n}.jpg"), "damaged")
             else:
                 yield sample(n, str(n // self.together) if self.together else None)
 

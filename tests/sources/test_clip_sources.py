@@ -116,7 +116,7 @@ def test_dfew__rejects_a_clip_that_is_no_video(root, out):
     (root / "Clip/original/00004.mp4").unlink()
     items = read("dfew", root, out)
     rejects = [(i.reason, i.detail) for i in items if isinstance(i, Reject)]
-    assert [reason for reason, _ in rejects] == ["unreadable", "missing_file"]
+    assert [reason for reason, _ in rejects] == ["unreadable_file", "missing_file"]
     assert all(f"set_1.csv:{line}" in text for line, (_, text) in zip((2, 4), rejects, strict=True))
     assert sum(isinstance(i, Clip) for i in items) == 2
 

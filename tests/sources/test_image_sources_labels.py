@@ -271,7 +271,7 @@ def test_a_damaged_picture_is_a_reject_with_its_line(tmp_path: Path) -> None:
     mini.raf_db(tmp_path)
     (tmp_path / "basic/Image/aligned/train_00002_aligned.jpg").write_bytes(b"<html>")
     _, reject, _ = read("raf_db", tmp_path)
-    assert reject.reason == "unreadable"
+    assert reject.reason == "unreadable_file"
     assert reject.item_id == "basic/Image/aligned/train_00002_aligned.jpg"
     assert "list_patition_label.txt:2" in reject.detail
 

@@ -154,7 +154,7 @@ def test_a_missing_or_damaged_picture_is_a_reject(chat, tmp_path):
         llava(None, "<video> Who?", TELL, video="bad.mp4"), file="chat.jsonl",
     )  # fmt: skip
     rejects = [i for i in items if isinstance(i, Reject)]
-    assert [r.reason for r in rejects] == ["missing_file", "unreadable", "unreadable"]
+    assert [r.reason for r in rejects] == ["missing_file", "unreadable_file", "unreadable_file"]
     assert "named at chat.jsonl:1" in rejects[0].detail
 
 

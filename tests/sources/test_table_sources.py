@@ -56,7 +56,7 @@ def test_a_folder_names_the_label(tmp_path, out):
     assert [(Path(s.image).name, labels(s)) for s in samples] == [
         ("c.webp", {}), ("b.png", {"emotion": "sadness"}), ("a.jpg", {"emotion": "happiness"}),
     ]  # fmt: skip
-    assert [i.reason for i in items if isinstance(i, Reject)] == ["unreadable"]
+    assert [i.reason for i in items if isinstance(i, Reject)] == ["unreadable_file"]
     assert samples[0].faces[0].box == (0, 0, 24, 24)
     assert samples[0].provenance.source == "faces"
     picture(root / "bored" / "d.jpg", 4)
@@ -213,7 +213,7 @@ def test_parquet_writes_embedded_pictures_below_the_corpus(tmp_path, out):
     assert samples[1].faces[0].box == (0, 0, 10, 12)
     assert len(list((out / "pictures" / "set").iterdir())) == 2
     rejects = [(i.reason, i.detail) for i in items if isinstance(i, Reject)]
-    assert [reason for reason, _ in rejects] == ["unreadable", "missing_file"]
+    assert [reason for reason, _ in rejects] == ["unreadable_file", "missing_file"]
     assert all("train-00000-of-00001.parquet:" in detail for _, detail in rejects)
     assert [i.split for i in read("parquet", root, out, split="test")] == ["test"]
 

@@ -67,7 +67,7 @@ def test_rejects_and_options(tmp_path):
     items = [sample_of(tmp_path, "b.png", None, [face_at(9, 9)]),
              sample_of(tmp_path, "c.png", texture(1))]  # fmt: skip
     kept, rejects = outcome(Crop(), items, tmp_path)
-    assert not kept and [r.reason for r in rejects] == ["unreadable_picture", "no_face"]
+    assert not kept and [r.reason for r in rejects] == ["unreadable_file", "no_face"]
     with pytest.raises(FaceLLMError, match="leads out"):
         list(Crop(store="../elsewhere").run([], tmp_path))
     with pytest.raises(ValidationError):

@@ -93,7 +93,7 @@ def test_broken_and_missing_pictures_are_rejects_and_clips_pass(sees, tmp_path):
     clip = clip_of("a.mp4")
     fine = sample_of(tmp_path, "fine.png", texture(1))
     kept, rejects = outcome(FindFaces(), [broken, gone, clip, fine], tmp_path)
-    assert [r.reason for r in rejects] == ["unreadable_picture"] * 2
+    assert [r.reason for r in rejects] == ["unreadable_file", "missing_file"]
     assert "gone.png" in rejects[1].detail
     assert kept[0] == clip and kept[1].faces
 

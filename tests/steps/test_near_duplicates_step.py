@@ -84,7 +84,7 @@ def test_streams_clips_and_broken_pictures(tmp_path):
     items = [clip, broken, fine, clip]
     kept, rejects = outcome(NearDuplicates(), items, tmp_path)
     assert kept == [clip, fine]
-    assert [r.reason for r in rejects] == ["unreadable_picture", f"exact_duplicate:{clip.id}"]
+    assert [r.reason for r in rejects] == ["unreadable_file", f"exact_duplicate:{clip.id}"]
     stream = list(NearDuplicates().run((item for item in items), tmp_path))
     assert stream == list(NearDuplicates().run(items, tmp_path))
 

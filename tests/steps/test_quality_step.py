@@ -68,7 +68,7 @@ def test_the_step_labels_weakly_keeps_what_is_stated_and_says_what_was_wrong(goo
         clip_of("a.mp4"),
     ]
     kept, rejects = outcome(Quality(), items, tmp_path)
-    assert [r.reason for r in rejects] == ["unreadable_picture"]
+    assert [r.reason for r in rejects] == ["unreadable_file"]
     assert kept[0].faces[0].labels.weak == {"quality"} and kept[0].faces[0].labels.quality > 0.9
     assert kept[1].faces[0].labels == stated.labels
     assert kept[3].faces[0].labels.quality is None and kept[4] == items[5]

@@ -79,7 +79,7 @@ def test_bad_input(sees, tmp_path):
     sees()
     broken = sample_of(tmp_path, "b.png", None, [face_at(160, 150)])
     _, (reject,) = outcome(WeakUnits(), [broken], tmp_path)
-    assert reject.reason == "unreadable_picture"
+    assert reject.reason == "unreadable_file"
     with pytest.raises(FaceLLMError, match="noseSneer"):
         list(WeakUnits(units=(9,)).run([], tmp_path))
     with pytest.raises(ValidationError):
