@@ -17,6 +17,8 @@ from facellm.core.emotions import EMOTIONS
 from facellm.core.statistics import Interval
 
 BINS = 10
+FEW = 14
+"""Labels that fit under a figure in ordinary size."""
 COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "0.45", "0.7", "#b83280", "#975a16")
 NOT_SEEN = ("majority", "shuffled", "gold")
 """Models that do not look at pictures: their curves would be flat."""
@@ -42,6 +44,8 @@ def draw_figures(
             path = folder / f"{name}-calibration.png"
             drawn[name] += calibration(grouped[name, first.model], first.model, path)
         drawn[name] += bars(own, folder / f"{name}-bars.png")
+        looks = folder / f"{name}-looks.png"
+        drawn[name] += [looks] if looks.is_file() else []
         drawn[name] += groups(own, folder / f"{name}-groups.png")
     return drawn
 
@@ -205,7 +209,8 @@ def bars(results: Sequence[Result], path: Path) -> list[Path]:
             places = np.arange(len(own)) + (n - (len(results) - 1) / 2) * width
             numbers = [result.metrics.get(name) for name in own]
             _bars(axes, places, numbers, width, result.model, n)
-        axes.set_xticks(range(len(own)), [_tick(name, results[0]) for name in own], fontsize=8)
+        size = 8 if len(own) <= FEW else 6
+        axes.set_xticks(range(len(own)), [_tick(name, results[0]) for name in own], fontsize=size)
         axes.set_title(kind, fontsize=10)
         axes.grid(axis="y", alpha=0.3)
     _legend(figure, many[0])

@@ -16,7 +16,9 @@ from eval.benchmark import Benchmark
 from eval.confidence import calibration_metrics
 from eval.extras import extra_metrics
 from eval.fairness import audit
+from eval.looks import draw_looks
 from eval.models.guess import Guess
+from eval.models.in_process import InProcess
 from eval.models.stored import Stored
 from eval.question import Question
 from eval.recipe import Recipe
@@ -78,6 +80,9 @@ def evaluate(
         "extra_rows": len(model.extra_rows(questions)) if isinstance(model, Stored) else 0,
     }
     result = result.model_copy(update=more)
+    if benchmark.grounding and isinstance(model, InProcess) and not benchmark.corruption:
+        (folder / "figures").mkdir(exist_ok=True)
+        draw_looks(model.reader(), questions, folder / "figures" / f"{benchmark.name}-looks.png")
     return result, rows_of(name, benchmark.name, questions, store.answers, scored)
 
 

@@ -174,3 +174,12 @@ def test_a_benchmark_measures_where_our_own_models_look(faces, monkeypatch):
         asked = Benchmark(name="b", task="expression", corpus=faces, **more)
         found = extra_metrics(asked, asked.questions(), [None] * 4, InProcess())
         assert ("look_iou" in found) is measured
+
+
+def test_only_rendered_faces_are_drawn(tmp_path, corpus):
+    from eval.benchmark import Benchmark
+    from eval.looks import draw_looks
+
+    questions = Benchmark(name="b", task="action_units", corpus=corpus, limit=3).questions()
+    assert draw_looks(None, questions, tmp_path / "a.png") == []
+    assert not (tmp_path / "a.png").exists()
