@@ -88,7 +88,8 @@ def course_of(clip: Clip) -> _Course | None:
     events = sorted(all_events(series), key=lambda e: -e.intensity)[:LIMIT]
     kept = [event for event in all_events(series) if event in events]
     weak = any(f.faces and "action_units" in f.faces[0].labels.weak for f in clip.frames)
-    peak = {"action_units": peaks(series), "presence_only": frozenset()}
+    marks = clip.labels.weak - {"action_units"} | ({"action_units"} if weak else set())
+    peak = {"action_units": peaks(series), "presence_only": frozenset(), "weak": marks}
     labels = clip.labels.model_copy(update=peak)
     return _Course(labels, series, kept, weak)
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import PROSE, THINK, brief
-from data_engine.writers.meaning import associations, codes, core_share, rivals_excluded
+from data_engine.writers.meaning import associations, carries, codes, core_share, rivals_excluded
 from data_engine.writers.talk import Turn, about_faces
 from data_engine.writers.truth import truth_of, weak_for
 from facellm.core.clauses import ADJECTIVES, CLAUSES
@@ -142,18 +142,14 @@ def prose_chain(answer: ReasoningAnswer, rng: random.Random) -> str:
     return " ".join(parts)
 
 
-def _fits(labels: FaceLabels) -> bool:
-    return labels.emotion is not None and labels.action_units is not None
-
-
 class ExpCoT(Writer):
     """Key observations, interpretation, conclusion."""
 
     name: ClassVar[str] = "exp_cot"
 
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
-        """Four chains about faces whose emotion and action units are labelled."""
-        yield from about_faces(self.name, item, rng, _fits, self._turn)
+        """Four chains about faces whose labelled units carry their labelled emotion."""
+        yield from about_faces(self.name, item, rng, carries, self._turn)
 
     def _turn(self, picture: Sample, face: int, labels: FaceLabels, rng: random.Random) -> Turn:
         task, faces = TASKS["reasoning"], len(picture.faces)

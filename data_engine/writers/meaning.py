@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from facellm.core.emotions import PROTOTYPES, VARIANTS
 from facellm.core.prose import listing
+from facellm.core.sample import FaceLabels
 from facellm.tasks.reasoning import EVIDENCE_FROM, supporting
 
 READ = tuple(name for name in PROTOTYPES if name not in ("neutral", "contempt"))
@@ -33,6 +34,20 @@ def core_seen(emotion: str, units: Collection[int]) -> list[int]:
     for core in PROTOTYPES[emotion]:
         seen |= {n for n in (core, *variants.get(core, ())) if n in units}
     return sorted(seen)
+
+
+def carries(labels: FaceLabels) -> bool:
+    """Whether the known units can carry a conclusion about the labelled emotion.
+
+    A tool is blind to many units: where those it reads hold no core sign of the emotion, a chain
+    of thought would conclude it from nothing, such as happiness from parted lips. Units that people
+    coded, or the renderer set, always count: there the weak evidence is the truth.
+    """
+    if labels.emotion is None or labels.action_units is None:
+        return False
+    if labels.emotion == "neutral" or "action_units" not in labels.weak:
+        return True
+    return bool(core_seen(labels.emotion, acting(labels.action_units)))
 
 
 def missing_core(emotion: str, units: Collection[int]) -> list[int]:

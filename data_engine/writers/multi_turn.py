@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import PROSE, THINK, brief
+from data_engine.writers.meaning import carries
 from data_engine.writers.presence import unrated
 from data_engine.writers.refusal import refuse
 from data_engine.writers.talk import Turn, as_picture, draft, pick_face, said
@@ -96,7 +97,7 @@ def _answered(
 
 
 def _why(talk: _Talk, rng: random.Random) -> Turn | None:
-    if not talk.told("expression") or talk.told("reasoning"):
+    if not talk.told("expression") or talk.told("reasoning") or not carries(talk.labels):
         return None
     return _answered(talk, "reasoning", said(rng, rng.choice(WHY)), "prose", rng)
 

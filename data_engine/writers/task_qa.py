@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import PROSE, THINK, brief
+from data_engine.writers.meaning import carries
 from data_engine.writers.presence import QUESTIONS, RATED_TASKS, unrated
 from data_engine.writers.talk import Turn, as_picture, draft
 from data_engine.writers.truth import truth_of, weak_for
@@ -13,6 +14,7 @@ from facellm.core.prose import listing
 from facellm.core.sample import Clip, FaceLabels, Sample
 from facellm.tasks import TASKS
 from facellm.tasks.response import Register, Unanswerable
+from facellm.tasks.stated import StatedTask
 from facellm.tasks.wording import ask
 
 MISSING_SHARE = 0.03
@@ -31,13 +33,15 @@ def ask_task(
     exchange = TASKS[name].exchange(picture, rng, face, "prose" if alone else register)
     if exchange is None:
         return None
+    if name == "reasoning" and face <= len(picture.faces) and not carries(_labels(picture, face)):
+        return None
     if isinstance(exchange.answer, Unanswerable):
         return Turn(exchange.question, exchange.text, name, truth_of(exchange.answer))
     labels, question, told = _labels(picture, face), exchange.question, None
     if alone and name == "action_units":
         units = listing([f"AU{n}" for n in sorted(labels.action_units or {})])
         question = ask(rng, len(picture.faces), face, QUESTIONS, units=units)
-    if not exchange.text.startswith("<answer>"):
+    if not exchange.text.startswith("<answer>") and not isinstance(TASKS[name], StatedTask):
         form = THINK if exchange.text.startswith("<think>") else PROSE
         told = brief(SENTENCES, [labels], form)
     truth, weak = truth_of(exchange.answer), weak_for(name, labels)
@@ -58,7 +62,8 @@ class TaskQA(Writer):
         picture, count = as_picture(item), len(as_picture(item).faces)
         if not count:
             return
-        for variant, name in enumerate(rng.sample([*TASKS], len(TASKS)) * 2):
+        names = [name for name in TASKS if name != "age" or self.style.apparent_age]
+        for variant, name in enumerate(rng.sample(names, len(names)) * 2):
             face = rng.randint(1, count)
             turn = ask_task(name, picture, rng, face, self.register(rng))
             if turn is None:

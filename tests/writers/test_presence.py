@@ -56,9 +56,10 @@ def test_no_text_of_any_writer_says_how_strong(name: str) -> None:
                 assert "from 0 to 5" not in question and "how strong" not in question.lower()
             if task in ("action_units", "region_question"):
                 assert not re.search(r'"AU\d+": [1-5]', text), "a number would be made up"
-            problems = verify(text, draft.facts, task, question=question).problems
-            assert {problem.kind for problem in problems} <= {"unrelated"}, (text, problems)
-            cited += "(AU" in text
+            if "AU" in text:
+                problems = verify(text, draft.facts, task, question=question).problems
+                assert not problems, (text, problems)
+                cited += 1
             if task in TASKS and truth is not None:
                 score = TASKS[task].score(TASKS[task].parse(text), gold_of(task, truth))
                 assert score.value == 1.0, (text, truth)

@@ -244,3 +244,44 @@ def test_dynamics_tell_the_times_of_a_smile() -> None:
 def test_a_clip_with_fewer_than_two_labelled_frames_has_no_dynamics() -> None:
     for item in (clip([]), clip([{12: 3.0}]), clip([], emotion="happiness")):
         assert not list(WRITERS["dynamics"]().drafts(item, random.Random(0)))
+
+
+@pytest.mark.parametrize(
+    ("emotion", "units", "weak", "said"),
+    [
+        ("happiness", {12: 3.0, 4: 0.0}, True, True),
+        ("happiness", {25: 3.0, 12: 0.9}, True, False),
+        ("happiness", {25: 3.0, 12: 0.9}, False, True),
+        ("anger", {12: 0.0, 4: 0.0}, True, False),
+        ("neutral", {12: 0.0, 4: 0.0}, True, True),
+    ],
+)
+def test_a_tool_that_saw_nothing_of_it_carries_no_conclusion(emotion, units, weak, said) -> None:
+    marks = frozenset({"action_units"} if weak else ())
+    sample = picture(FaceLabels(emotion=emotion, action_units=units, weak=marks))
+    found = []
+    for name in ("exp_cot", "task_qa", "multi_turn"):
+        for seed in range(20):
+            found += WRITERS[name]().drafts(sample, random.Random(seed))
+    reasoned = {x.task == "reasoning" for d in found for x in exchanges(d)}
+    assert (True in reasoned) is said and False in reasoned
+    assert {d.writer for d in found} == {"task_qa", "multi_turn", *(["exp_cot"] * said)}
+
+
+def test_what_a_tool_saw_over_a_clip_stays_marked() -> None:
+    found = clip([{12: 0.0}, {12: 3.0}, {12: 0.0}], emotion="happiness")
+    bare = found.model_copy(update={"labels": FaceLabels(weak=frozenset({"age"}))})
+    estimated = [
+        frame.model_copy(update={"faces": [face.model_copy(update={"labels": labels})]})
+        for frame in bare.frames
+        for face in frame.faces
+        for labels in [face.labels.model_copy(update={"weak": frozenset({"action_units"})})]
+    ]
+    writer = WRITERS["dynamics"]()
+    for made, marks in (
+        (bare, {"age"}),
+        (bare.model_copy(update={"frames": estimated}), {"age", "action_units"}),
+    ):
+        drafts = list(writer.drafts(made, random.Random(0)))
+        assert drafts and all(d.facts[0].weak == marks for d in drafts)
+        assert {d.weak for d in drafts} == {"action_units" in marks}
