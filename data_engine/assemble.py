@@ -7,17 +7,13 @@ report.json                               counts by step and reason; written las
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from data_engine.shards import KINDS, Kind, Shards, StepCount, kind_of, write_whole
+from data_engine.shards import KINDS, SOURCE, Kind, Shards, StepCount, kind_of, lumped, write_whole
 from data_engine.stage import finished, room_on_disk
-
-MOST_SPECIFIC = 40
-"""Reasons of one kind (`wrong_unit:AU12`) that the report tells apart."""
 
 
 def assemble(folder: Path, stages: Sequence[Shards], about: int | None = None) -> dict[str, Any]:
@@ -37,7 +33,11 @@ def assemble(folder: Path, stages: Sequence[Shards], about: int | None = None) -
             missing: list[Kind] = [k for k in KINDS if k != "rows" and k not in items]
             items |= _join(folder, stages[about], missing)
         _join_rejects(folder, stages)
-        steps = [_lumped(count).model_dump() for shards in stages for count in _sums(shards)]
+        steps = [
+            count.model_copy(update={"rejects": lumped(count.rejects)}).model_dump()
+            for shards in stages
+            for count in _sums(shards)
+        ]
         report = {"items": items, "steps": steps}
         write_whole(folder / "report.json", json.dumps(report, indent=1) + "\n")
     return report
@@ -53,8 +53,9 @@ def table(report: dict[str, Any]) -> str:
     """The report for a person: a line a step, its reasons below it."""
     lines = [f"{'step':24} {'taken':>9} {'given':>9} {'rejected':>9}"]
     for step in report["steps"]:
+        taken = "–" if step["step"] == SOURCE else step["taken"]
         rejected = sum(step["rejects"].values())
-        lines.append(f"{step['step']:24} {step['taken']:9} {step['given']:9} {rejected:9}")
+        lines.append(f"{step['step']:24} {taken:>9} {step['given']:9} {rejected:9}")
         reasons = sorted(step["rejects"].items(), key=lambda reason: -reason[1])
         lines += [f"  {reason:42} {count:9}" for reason, count in reasons]
     return "\n".join(lines)
@@ -110,16 +111,6 @@ def _sums(shards: Shards) -> list[StepCount]:
         steps = finished(shards, number).steps
         sums = [_add(*both) for both in zip(sums, steps, strict=True)] if sums else steps
     return sums
-
-
-def _lumped(count: StepCount) -> StepCount:
-    """The counts with `near_duplicate:s17`, one for every id, added up as `near_duplicate`."""
-    kinds = Counter(reason.partition(":")[0] for reason in count.rejects)
-    lumped: Counter[str] = Counter()
-    for reason, number in count.rejects.items():
-        kind = reason.partition(":")[0]
-        lumped[kind if kinds[kind] > MOST_SPECIFIC else reason] += number
-    return count.model_copy(update={"rejects": dict(lumped)})
 
 
 def _add(first: StepCount, second: StepCount) -> StepCount:

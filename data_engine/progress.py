@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from data_engine.shards import Done
+from data_engine.shards import Done, lumped
 
 _EVERY = 2.0
 """Seconds between two summaries."""
@@ -23,7 +23,7 @@ class Progress:
         self._path = folder / "summary.json"
         self._started = time.time()
         self._stages: list[dict[str, Any]] = [
-            {"stage": name, "shards": 0, "items": 0, "rejects": Counter()} for name in stages
+            {"stage": name, "shards": 0, "items": 0, "rejects": {}} for name in stages
         ]
         self._new = 0
         self._said = self._saved = 0.0
@@ -36,8 +36,10 @@ class Progress:
         state["shards"] += 1
         state["items"] += done.items
         for step in done.steps:
-            for reason, count in step.rejects.items():
-                state["rejects"][f"{step.step}: {reason.partition(':')[0]}"] += count
+            known: dict[str, int] = state["rejects"].get(step.step, {})
+            new = Counter(known) + Counter(step.rejects)
+            if new:
+                state["rejects"][step.step] = lumped(new)
         self._new += done.items if fresh else 0
         self._show(stage, done.items)
 
@@ -52,7 +54,7 @@ class Progress:
         if now - self._saved >= _EVERY:
             self._save("running")
         state = self._stages[stage]
-        rejected = sum(state["rejects"].values())
+        rejected = sum(sum(counts.values()) for counts in state["rejects"].values())
         words = f"{state['stage']}: {state['items']} items, {rejected} rejected"
         if self._bar is not None:
             self._bar.set_description_str(words, refresh=False)

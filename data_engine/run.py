@@ -23,7 +23,7 @@ from data_engine.assemble import assemble, read_report, table
 from data_engine.identity import claimed, identity, settle
 from data_engine.progress import Progress
 from data_engine.recipe import Recipe, Use, load_recipe
-from data_engine.shards import Done, Shards, write_whole
+from data_engine.shards import SOURCE, Done, Shards, write_whole
 from data_engine.sources.base import Source
 from data_engine.stage import Tally, apply, room_on_disk, write_stream
 from data_engine.step import Item, Reject, Step
@@ -51,7 +51,7 @@ class Stage:
     @property
     def name(self) -> str:
         """For folders and people."""
-        return "+".join(step.name for step in self.steps) or "source"
+        return "+".join(step.name for step in self.steps) or SOURCE
 
     def shards(self, folder: Path) -> Shards:
         """Where the stage's shards lie in a run's folder."""

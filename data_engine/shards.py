@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Literal
@@ -24,6 +25,10 @@ from facellm.core.sample import Clip, Record, Sample
 
 Kind = Literal["samples", "clips", "rows"]
 KINDS: tuple[Kind, ...] = ("samples", "clips", "rows")
+SOURCE = "source"
+"""Name in counts of the sources together, which give items and take none."""
+MOST_SPECIFIC = 40
+"""Reasons of one kind (`wrong_unit:AU12`) that reports tell apart."""
 _CLASSES: dict[Kind, type[Item]] = {"samples": Sample, "clips": Clip, "rows": Row}
 
 
@@ -45,6 +50,20 @@ class Done(Record):
     sha256: str
     """Of the file of items."""
     steps: list[StepCount]
+
+
+def lumped(rejects: Mapping[str, int]) -> dict[str, int]:
+    """Counts by reason, with `near_duplicate:s17`, one for every id, added up as `near_duplicate`.
+
+    A kind that has few different reasons keeps them apart, as `teacher:timeout` and
+    `teacher:refusal`.
+    """
+    kinds = Counter(reason.partition(":")[0] for reason in rejects)
+    counts: Counter[str] = Counter()
+    for reason, number in rejects.items():
+        kind = reason.partition(":")[0]
+        counts[kind if kinds[kind] > MOST_SPECIFIC else reason] += number
+    return dict(counts)
 
 
 def to_line(record: Item | Reject) -> str:

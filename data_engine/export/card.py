@@ -9,6 +9,7 @@ from data_engine.export.card_text import LIMITS, USES, frame
 from data_engine.export.census import Census, Making
 from data_engine.export.losses import Losses
 from data_engine.export.parquet import SPLITS
+from data_engine.shards import SOURCE, StepCount
 from facellm.core.sample import Record
 
 _HUB_LICENCES = (
@@ -239,11 +240,15 @@ def _varied(d: Diversity) -> Iterable[str]:
     return (f"{d.n:,}", *said, bleu, f"{d.mean_words:.1f}", f"{d.duplicates:.1%}")
 
 
+def _taken(step: StepCount) -> str:
+    return "–" if step.step == SOURCE else f"{step.taken:,}"
+
+
 def _losses(losses: Losses) -> str:
     parts = []
     if losses.steps:
         counts = [
-            (s.step, f"{s.taken:,}", f"{s.given:,}", f"{sum(s.rejects.values()):,}")
+            (s.step, _taken(s), f"{s.given:,}", f"{sum(s.rejects.values()):,}")
             for s in losses.steps
         ]
         parts.append(frame(("step", "taken", "given", "rejected"), counts))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,6 @@ def export(folder: Path, options: ExportOptions | Mapping[str, Any]) -> Exported
         if not done.failures.keys() - {"not_scorable"}:
             return done
         options = options.model_copy(update={"overwrite": True})
-    report = _read_json(folder / "report.json") or {"steps": []}
     return export_rows(
         rows_of(rows),
         folder,
@@ -52,7 +52,7 @@ def export(folder: Path, options: ExportOptions | Mapping[str, Any]) -> Exported
         rejects=rejects_of(folder),
         baseline=None if options.baseline is None else rows_of(_rows_file(options.baseline)),
         boxes=lambda ids: boxes_of(folder / "samples.jsonl", ids),
-        steps=[StepCount.model_validate(step) for step in report["steps"]],
+        steps=_steps(folder),
         made_of=made_of,
     )
 
@@ -89,10 +89,21 @@ def _rows_file(folder: Path) -> Path:
     if not (folder / "report.json").is_file():
         raise FaceLLMError(f"{folder} holds no finished run (no report.json); run its recipe first")
     if not path.is_file():
+        rejects: Counter[str] = Counter()
+        for step in _steps(folder):
+            rejects.update({f"{step.step} {reason}": n for reason, n in step.rejects.items()})
+        why = ", ".join(f"{what} ({n})" for what, n in rejects.most_common(3))
         raise FaceLLMError(
-            f"the run in {folder} gave no rows; expected a recipe with a step that writes texts"
-        )
+            f"the run in {folder} gave no rows; "
+            + (f"most were rejected: {why}; see its rejects" if why else
+               "expected a recipe with a step that writes texts")
+        )  # fmt: skip
     return path
+
+
+def _steps(folder: Path) -> list[StepCount]:
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return [StepCount.model_validate(step) for step in report["steps"]]
 
 
 def _made_of(rows: Path, options: ExportOptions) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
 from data_engine.step import MISSING, UNREADABLE, Item, Reject
@@ -135,7 +135,7 @@ class Source(BaseModel, ABC):
             data = file.read_bytes()
             width, height = picture_size(data)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            return self.reject(file, type(error).__name__, where)
+            return self.reject(file, _why(error), where)
         key = hash_of(data)
         person = f"{self.name}-{subject or key}"
         faces = [
@@ -171,6 +171,15 @@ class Source(BaseModel, ABC):
             item_id=place, step=f"source:{self.name}", reason=reason,
             detail=f"{file.name}: {why}{named}",
         )  # fmt: skip
+
+
+def _why(error: Exception) -> str:
+    """Why a picture is of no use, for a person and without the folders of a machine."""
+    if isinstance(error, UnidentifiedImageError):
+        return "no picture, or of a kind that is not read"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__
 
 
 def existing(path: Path, expected: str) -> Path:

@@ -88,7 +88,12 @@ def test_folders_that_are_no_finished_run(tmp_path: Path, run: Path) -> None:
     with pytest.raises(FaceLLMError, match="no finished run"):
         export(run, {"baseline": str(tmp_path / "none")})
     (run / "rows.jsonl").unlink()
-    with pytest.raises(FaceLLMError, match="gave no rows"):
+    with pytest.raises(FaceLLMError, match=r"gave no rows; most were rejected: .+ \(\d+\)"):
+        export(run, {})
+    report = json.loads((run / "report.json").read_text())
+    bare = {**report, "steps": [{**step, "rejects": {}} for step in report["steps"]]}
+    (run / "report.json").write_text(json.dumps(bare))
+    with pytest.raises(FaceLLMError, match="gave no rows; expected a recipe with a step that"):
         export(run, {})
 
 

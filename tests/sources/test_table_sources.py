@@ -135,7 +135,7 @@ def test_a_csv_says_what_is_wrong_with_the_files(table, out, tmp_path):
     items = read("csv", table, out, **MEH)
     rejects = [(i.reason, i.detail) for i in items if isinstance(i, Reject)]
     assert len(items) == 3
-    assert rejects == [("missing_file", "b.jpg: FileNotFoundError, named at labels.csv:3")]
+    assert rejects == [("missing_file", "b.jpg: no such file or directory, named at labels.csv:3")]
     with pytest.raises(FaceLLMError, match=r"nothing of split 'test' in .*one.csv"):
         read("csv", write(tmp_path / "set" / "one.csv", "path,split"), out, split="test")
     with pytest.raises(FaceLLMError, match=r"'nonsense' is not a split of csv"):
