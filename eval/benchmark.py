@@ -23,6 +23,8 @@ from facellm.tasks import TASKS
 
 SIDELESS = ("expression", "action_units", "reasoning")
 """Tasks whose gold answers stay true when a picture is mirrored and however they are asked."""
+DRAWN = ("region_question", "attributes")
+"""Tasks whose questions name what they ask about; their canonical style is one of the wordings."""
 TRIES = 200
 """Wordings drawn before a task counts as having no more."""
 
@@ -168,7 +170,7 @@ class Benchmark(Part):
         if exchange is None:
             return None
         text = exchange.question
-        if self.style == "canonical" and self.task != "region_question":
+        if self.style == "canonical" and self.task not in DRAWN:
             text = task.canonical_question(face if len(sample.faces) > 1 else None)
         return Question(key, sample, face, self.corpus, text, exchange.answer, self.corruption)
 

@@ -7,7 +7,8 @@ Kinds: `wrong_unit:AU12`, `negation:AU6`, `wrong_intensity:AU4`, `wrong_side:AU1
 `wrong_region:AU9`, `missing:AU12` (a complete list lacks it), `contradiction:AU12`,
 `wrong_emotion:anger`, `negation:happiness`, `wrong_side:head`, `wrong_pose:head`,
 `wrong_attribute:eyeglasses`, `wrong_age`, `wrong_face`, `unsupported:…` (no label speaks about
-it), `forbidden:identity` and so on, `hedge`, `leak`, `unrelated`, `no_refusal`, `grammar`.
+it), `forbidden:identity` and so on, `hedge`, `leak`, `unrelated`, `no_refusal`, `grammar`,
+`wrong_answer:head_pose` and so on for the tasks with exact answers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from data_engine.verify.attributes import attribute_problems, mentions
 from data_engine.verify.claims import Claim, Policy, Problem, Verdict
+from data_engine.verify.exact import exact_answer, exact_problem
 from data_engine.verify.forbidden import HEDGES, LEAKS, REFUSES, suspicious
 from data_engine.verify.lexicon import EMOTIONS_OF
 from data_engine.verify.limits import limit_problems
@@ -28,6 +30,7 @@ from facellm.tasks.units import whole
 REFUSAL = "refusal"
 """The kind of conversation in which the right answer is that a picture cannot tell."""
 STRICT = Policy()
+NO_FACE = Problem("wrong_face", "the text describes a face; the picture shows none")
 
 
 def _unit(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
@@ -122,8 +125,7 @@ def _agreeing(problems: Sequence[Problem | None]) -> Problem | None:
     return None if None in problems or not problems else problems[0]
 
 
-def _faces(said: Said, facts: Sequence[FaceLabels], asked: tuple[int, ...]) -> list[FaceLabels]:
-    numbers = said.faces or asked
+def _faces(numbers: tuple[int, ...], facts: Sequence[FaceLabels]) -> list[FaceLabels]:
     if not numbers:
         return list(facts)
     chosen = [facts[n - 1 if n > 0 else n] for n in numbers if 0 < n <= len(facts) or n == -1]
@@ -133,7 +135,7 @@ def _faces(said: Said, facts: Sequence[FaceLabels], asked: tuple[int, ...]) -> l
 def _said(
     said: Said, facts: Sequence[FaceLabels], asked: tuple[int, ...], policy: Policy
 ) -> Iterator[Problem]:
-    faces = _faces(said, facts, asked)
+    faces = _faces(said.faces or asked, facts)
     for claim in said.claims:
         problem = _claim(claim, faces[0], policy) if faces else None
         if problem is not None and len(faces) > 1:
@@ -166,7 +168,7 @@ def _contradictions(claims: Sequence[Claim]) -> Iterator[Problem]:
 
 def _whole_answer(found: Read, facts: Sequence[FaceLabels], policy: Policy) -> Iterator[Problem]:
     if not facts and any(said.claims or said.pose for said in found.said):
-        yield Problem("wrong_face", "the text describes a face; the picture shows none")
+        yield NO_FACE
     if found.missing is not None:
         face, count = found.missing.face, found.missing.count
         if (face is None and facts) or (face is not None and face <= len(facts)):
@@ -211,12 +213,18 @@ def verify(
     Args:
         text: of either register, or free prose.
         facts: what is known of each face, from the left; none for a picture without faces.
-        kind: task or kind of conversation; only `REFUSAL` changes what is expected.
+        kind: task or kind of conversation; `REFUSAL` and the tasks with exact answers, such as
+            `age`, change what is expected.
         policy: how strict to be.
         question: what was asked; names the face among several and may state a gender.
     """
-    found = read(text)
     asked = faces_of(question) if len(facts) > 1 and question else ()
+    exact = exact_answer(kind, text)
+    if exact is not None:
+        against = [exact_problem(kind, exact, labels, policy) for labels in _faces(asked, facts)]
+        problem = _agreeing(against) if facts else NO_FACE
+        return Verdict(() if problem is None else (problem,))
+    found = read(text)
     claims = tuple(claim for said in found.said for claim in said.claims)
     problems = [Problem("grammar", reason) for reason in found.broken]
     for said in found.said:

@@ -83,7 +83,7 @@ class Style(Record):
     )
     """How often JSON answers (`task`) and sentences (`prose`) are asked for, as weights."""
     apparent_age: bool = False
-    """Whether descriptions may state the labelled age."""
+    """Whether descriptions and questions may speak of the labelled age."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,12 @@ USES: dict[str, tuple[str, ...]] = {
     "region_question": ("action_units",),
     "reasoning": ("emotion", "action_units"),
     "caption": ("emotion", "action_units", "pose"),
+    "valence_arousal": ("valence", "arousal"),
+    "head_pose": ("pose",),
+    "attributes": ("attributes",),
+    "age": ("age",),
+    "quality": ("quality",),
+    "authenticity": ("authentic",),
 }
 """The labels that the answer of a task rests on; a task that is not named may use all."""
 

@@ -20,6 +20,8 @@ from eval.question import Question
 
 PREFIX = "facellm_"
 VERSION = 1
+ERRORS = ("mae", "eer")
+"""Numbers that are better when they are lower."""
 UTILS = '''"""What lmms-eval calls for this task; written by `python -m eval.export lmms-eval`."""
 
 try:
@@ -104,7 +106,7 @@ def _yaml(name: str, folder: Path, metrics: tuple[str, ...]) -> str:
             {
                 "metric": metric,
                 "aggregation": _Function(f"utils.aggregate_{metric}"),
-                "higher_is_better": True,
+                "higher_is_better": metric not in ERRORS,
             }
             for metric in metrics
         ],

@@ -10,12 +10,18 @@ from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Record
 from facellm.tasks import TASKS
 from facellm.tasks.action_units import ActionUnitsAnswer
+from facellm.tasks.age import AgeAnswer
+from facellm.tasks.attributes import AttributesAnswer
+from facellm.tasks.authenticity import AuthenticityAnswer
 from facellm.tasks.base import Scored
 from facellm.tasks.caption import CaptionAnswer
 from facellm.tasks.expression import ExpressionAnswer
+from facellm.tasks.head_pose import HeadPoseAnswer
+from facellm.tasks.quality import QualityAnswer
 from facellm.tasks.reasoning import ReasoningAnswer
 from facellm.tasks.region_question import RegionAnswer
 from facellm.tasks.response import Unanswerable
+from facellm.tasks.valence_arousal import ValenceArousalAnswer
 
 RECORDS: dict[str, type[Record]] = {
     "expression": ExpressionAnswer,
@@ -23,6 +29,12 @@ RECORDS: dict[str, type[Record]] = {
     "reasoning": ReasoningAnswer,
     "caption": CaptionAnswer,
     "region_question": RegionAnswer,
+    "valence_arousal": ValenceArousalAnswer,
+    "head_pose": HeadPoseAnswer,
+    "attributes": AttributesAnswer,
+    "age": AgeAnswer,
+    "quality": QualityAnswer,
+    "authenticity": AuthenticityAnswer,
 }
 """Task → what its gold answers are."""
 

@@ -6,11 +6,17 @@ A new task is one new file, one new test and one line here.
 from typing import Any
 
 from facellm.tasks.action_units import ActionUnitsTask
+from facellm.tasks.age import AgeTask
+from facellm.tasks.attributes import AttributesTask
+from facellm.tasks.authenticity import AuthenticityTask
 from facellm.tasks.base import Task
 from facellm.tasks.caption import CaptionTask
 from facellm.tasks.expression import ExpressionTask
+from facellm.tasks.head_pose import HeadPoseTask
+from facellm.tasks.quality import QualityTask
 from facellm.tasks.reasoning import ReasoningTask
 from facellm.tasks.region_question import RegionQuestionTask
+from facellm.tasks.valence_arousal import ValenceArousalTask
 
 TASKS: dict[str, Task[Any]] = {
     "expression": ExpressionTask(),
@@ -18,6 +24,12 @@ TASKS: dict[str, Task[Any]] = {
     "reasoning": ReasoningTask(),
     "caption": CaptionTask(),
     "region_question": RegionQuestionTask(),
+    "valence_arousal": ValenceArousalTask(),
+    "head_pose": HeadPoseTask(),
+    "attributes": AttributesTask(),
+    "age": AgeTask(),
+    "quality": QualityTask(),
+    "authenticity": AuthenticityTask(),
 }
 """Task name → task."""
 

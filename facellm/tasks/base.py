@@ -113,13 +113,13 @@ class Task(ABC, Generic[A]):
     ) -> Exchange[A] | None:
         """A question with its rendered gold answer; None where the labels are missing."""
         seed = rng.getrandbits(64)
-        question = self.question(sample, random.Random(seed), face, register)
         missing = missing_face(sample, face)
-        if missing is not None:
-            return Exchange(question, render_unanswerable(missing, register), missing)
-        answer = self.target(sample, random.Random(seed), face)
+        answer = missing or self.target(sample, random.Random(seed), face)
         if answer is None:
             return None
+        question = self.question(sample, random.Random(seed), face, register)
+        if isinstance(answer, Unanswerable):
+            return Exchange(question, render_unanswerable(answer, register), answer)
         return Exchange(question, self.render(answer, register, rng), answer)
 
     def score(self, prediction: A | Unanswerable | ParseFailure, gold: A | Unanswerable) -> Score:

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -10,6 +11,20 @@ from facellm.core.facs import PROTOCOLS
 from facellm.core.sample import Face, FaceLabels, Provenance, Sample, write_samples
 
 SIDE = 64
+
+
+def _more(n: int) -> dict[str, Any]:
+    """Labels of the other tasks; drawn apart, so that emotions and units stay as they were."""
+    rng = random.Random(f"more {n}")
+    return {
+        "valence": rng.uniform(-1, 1),
+        "arousal": rng.uniform(-1, 1),
+        "pose": tuple(rng.uniform(-0.6, 0.6) for _ in range(3)),
+        "age": float(rng.randint(1, 90)),
+        "attributes": {name: rng.random() < 0.5 for name in ("beard", "hat", "bangs")},
+        "quality": rng.random(),
+        "authentic": rng.random() < 0.5,
+    }
 
 
 def small_corpus(folder: Path, count: int = 60, subjects: int = 12) -> Path:
@@ -23,7 +38,9 @@ def small_corpus(folder: Path, count: int = 60, subjects: int = 12) -> Path:
         Image.new("RGB", (SIDE, SIDE), (n * 4 % 256, 90, 60)).save(folder / name)
         units = {u: float(rng.choice((0, 0, 0, 1, 2, 3, 4))) for u in PROTOCOLS["rig23"].units}
         emotion = rng.choice(EMOTIONS)
-        labels = FaceLabels(emotion=emotion, action_units=units, groups={"light": "ab"[n % 2]})
+        labels = FaceLabels(
+            emotion=emotion, action_units=units, groups={"light": "ab"[n % 2]}, **_more(n)
+        )
         samples.append(
             Sample(
                 id=f"s{n:03}",

@@ -8,6 +8,7 @@ from facellm.core.sample import Face, FaceLabels, Provenance, Sample
 
 RIG = PROTOCOLS["rig23"].units
 DISFA = PROTOCOLS["disfa12"].units
+ATTRIBUTES = ("eyeglasses", "Wearing_Hat", "beard", "bangs", "male", "big nose", "pale_skin")
 
 
 def sample(*labels: FaceLabels, subject: str = "s1") -> Sample:
@@ -36,5 +37,11 @@ labels = st.builds(
     emotion=st.none() | st.sampled_from(EMOTIONS),
     action_units=st.one_of(st.none(), _units(RIG), _units(DISFA), _units((6, 12))),
     pose=st.none() | st.tuples(_angle, _angle, _angle),
+    valence=st.none() | _angle,
+    arousal=st.none() | _angle,
+    age=st.none() | st.floats(0.0, 100.0),
+    attributes=st.none() | st.dictionaries(st.sampled_from(ATTRIBUTES), st.booleans()),
+    quality=st.none() | st.floats(0.0, 1.0),
+    authentic=st.none() | st.booleans(),
 )
 samples = st.lists(labels, min_size=0, max_size=3).map(lambda found: sample(*found))

@@ -15,7 +15,18 @@ from facellm.tasks.base import Scored
 from facellm.tasks.response import NO_FACE, Register, Unanswerable, render_unanswerable
 
 REGISTERS: tuple[Register, ...] = ("task", "prose")
-HAPPY = full("happiness", AU6=3.0, AU12=4.0, AU25=1.0).model_copy(update={"pose": (0.0, 0.5, 0.0)})
+HAPPY = full("happiness", AU6=3.0, AU12=4.0, AU25=1.0).model_copy(
+    update={
+        "pose": (0.0, 0.5, 0.0), "valence": 0.8, "arousal": 0.3, "age": 34.0, "quality": 0.9,
+        "attributes": {"eyeglasses": True, "beard": False}, "authentic": True,
+    }
+)  # fmt: skip
+SAD = full("sadness", AU1=3.0, AU4=2.0, AU15=4.0).model_copy(
+    update={
+        "pose": (-0.3, 0.0, 0.1), "valence": -0.6, "arousal": -0.4, "age": 8.0, "quality": 0.2,
+        "attributes": {"eyeglasses": False, "hat": True}, "authentic": False,
+    }
+)  # fmt: skip
 GARBLED = (
     "", " ", "{", "{}", "[]", "null", "<answer></answer>", "<answer>{}</answer>", "<answer>{}",
     '<answer>{"emotion": "hangry"}</answer>', '<answer>{"error": "no idea"}</answer>',
@@ -163,7 +174,7 @@ def test_prose_answers_are_varied_and_free_of_tags(name: str) -> None:
 def test_metrics_of_gold_are_perfect_and_of_nothing_undefined(name: str) -> None:
     task = TASKS[name]
     scored: list[Scored] = []
-    for i, labels in enumerate((HAPPY, full("sadness", AU1=3.0, AU4=2.0, AU15=4.0))):
+    for i, labels in enumerate((HAPPY, SAD)):
         exchange = task.exchange(sample(labels), random.Random(i))
         assert exchange is not None
         scored.append(task.scored(exchange.text, exchange.answer, f"s{i}"))
