@@ -8,24 +8,32 @@ write it. The readers are as strict about meaning as the grammar is about form: 
 hedge or a refusal stay failures.
 """
 
+import json
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
+from eval.read.age import read_age
 from eval.read.body import body_of, failure
 from eval.read.expression import read_expression
 from eval.read.settle import ANSWER, FINAL
 from eval.read.units import Stated, read_units
+from eval.read.valence_arousal import read_valence_arousal
+from eval.read.yes_no import read_yes_no
 from facellm.core.evidence import Thought, state
 from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY
 from facellm.core.grammar import REGION_OF_NAME, ParseFailure
 from facellm.tasks import TASKS
 from facellm.tasks.action_units import ActionUnitsAnswer
+from facellm.tasks.age import AgeAnswer
+from facellm.tasks.authenticity import AuthenticityAnswer
 from facellm.tasks.caption import CaptionAnswer
 from facellm.tasks.expression import ExpressionAnswer
 from facellm.tasks.reasoning import ReasoningAnswer
 from facellm.tasks.region_question import RegionAnswer
 from facellm.tasks.response import NO_FACE
+from facellm.tasks.valence_arousal import ValenceArousalAnswer
 
 BARE = 2.0
 """Intensity of a unit that is stated without one, as in the tasks' own prose."""
@@ -41,6 +49,12 @@ _NO_FACE = re.compile(
 )
 _ANSWER_BLOCK = re.compile(r"<answer>.*?</answer>", re.S)
 _TAG = re.compile(r"</?(?:think|thinking|answer)>")
+_FAKE = re.compile(
+    r"\b(?:fake|manipulated|generated|edited|synthetic|deepfake|altered|not|cannot)\b|n't\b", re.I
+)
+_REAL = re.compile(
+    r"\b(?:is|looks|appears|seems)(?: to be)? (?:an? )?(?:real|authentic|genuine)\b", re.I
+)
 _UNIT = re.compile(r"\b(?:AUs?|action units?)\s*([0-9]{1,3})", re.I)
 
 
@@ -156,6 +170,54 @@ def _more_facts(own: CaptionAnswer) -> CaptionAnswer:
     return own.model_copy(update=found)
 
 
+def _valence_arousal(text: str) -> ValenceArousalAnswer | ParseFailure:
+    read = read_valence_arousal(text)
+    if isinstance(read, ParseFailure):
+        return read
+    return ValenceArousalAnswer(valence=read.valence, arousal=read.arousal)
+
+
+def _age(text: str) -> AgeAnswer | ParseFailure:
+    years = read_age(text)
+    return years if isinstance(years, ParseFailure) else AgeAnswer(age=years)
+
+
+def _authenticity(text: str) -> AuthenticityAnswer | ParseFailure:
+    """The one object where there is JSON; else yes or no, which every question of the task asks.
+
+    A yes or no whose words speak for the other side, such as "yes, it is fake", is unread.
+    """
+    body = body_of(text)
+    if isinstance(body, ParseFailure):
+        return body
+    if body.json:
+        read = cast(AuthenticityAnswer | ParseFailure, _one_object("authenticity", text))
+        beside = read_yes_no(body.text)
+        if isinstance(read, AuthenticityAnswer) and beside is (not read.authentic):
+            return failure("the JSON says one thing and the words beside it another", text)
+        return read
+    yes = read_yes_no(text)
+    if isinstance(yes, ParseFailure):
+        return yes
+    if (_FAKE if yes else _REAL).search(text):
+        return failure("yes or no, and words for the other side", text)
+    return AuthenticityAnswer(authentic=yes)
+
+
+def _one_object(task_name: str, text: str) -> Any:
+    """The task's own reading of the one JSON object in a text, such as one in a code fence."""
+    body = body_of(text)
+    if isinstance(body, ParseFailure):
+        return body
+    if len(body.json) != 1 or not isinstance(body.json[0], dict):
+        return failure(f"no answer of the task {task_name}", text)
+    try:
+        read = TASKS[task_name].parse(json.dumps(body.json[0], allow_nan=False))
+    except ValueError:
+        return failure("a number in the JSON is none", text)
+    return failure(read.reason, text) if isinstance(read, ParseFailure) else read
+
+
 def _strengths(units: Stated) -> dict[int, float]:
     return {n: BARE if value is None else min(value, MAX_INTENSITY) for n, value in units.items()}
 
@@ -165,4 +227,10 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "action_units": _action_units,
     "reasoning": _reasoning,
     "region_question": _region_question,
+    "valence_arousal": _valence_arousal,
+    "head_pose": partial(_one_object, "head_pose"),
+    "attributes": partial(_one_object, "attributes"),
+    "age": _age,
+    "quality": partial(_one_object, "quality"),
+    "authenticity": _authenticity,
 }

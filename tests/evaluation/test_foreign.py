@@ -108,6 +108,46 @@ def test_captions_state_what_the_readers_find_in_them():
 
 
 @pytest.mark.parametrize(
+    ("task", "text", "answer"),
+    [
+        ("valence_arousal", "Valence: −0.4\nArousal: 0.2", {"valence": -0.4, "arousal": 0.2}),
+        ("valence_arousal", "Valence: 4, Arousal: 2", None),
+        ("age", "The person appears to be around 34 years old.", {"age": 34.0}),
+        ("age", "The person is in their 30s.", None),
+        ("age", '```json\n{"age": 34}\n```', {"age": 34.0}),
+        ("head_pose", '```json\n{"pitch": 0.1, "yaw": 0, "roll": 0}\n```',
+         {"pitch": 0.1, "yaw": 0.0, "roll": 0.0}),
+        ("head_pose", '```json\n{"pitch": 10, "yaw": 0, "roll": 0}\n```', None),
+        ("head_pose", "The head is turned to the left.", None),
+        ("attributes", 'Sure: {"beard": true, "hat": false}',
+         {"attributes": {"beard": True, "hat": False}}),
+        ("attributes", '{"beard": "yes"}', None),
+        ("attributes", '{"beard": true} {"beard": false}', None),
+        ("quality", '```\n{"quality": 0.8}\n```', {"quality": 0.8}),
+        ("quality", "The quality is good.", None),
+        ("authenticity", "Yes, this face is authentic.", {"authentic": True}),
+        ("authenticity", "**No**, it has been generated.", {"authentic": False}),
+        ("authenticity", '```json\n{"authentic": false, "confidence": 0.9}\n```',
+         {"authentic": False, "confidence": 0.9}),
+        ("authenticity", '{"fake": true}', None),
+        ("authenticity", '{"authentic": true} No.', None),
+        ("authenticity", 'Yes.\n{"authentic": true}', {"authentic": True}),
+        ("authenticity", "Yes, it is fake.", None),
+        ("authenticity", "No, it is real.", None),
+        ("authenticity", "Yes, but I can't be sure that it is.", None),
+        ("authenticity", "The nose looks real.", None),
+    ],
+)  # fmt: skip
+def test_exact_answers(task, text, answer):
+    read = read_foreign(task, text)
+    if answer is None:
+        assert isinstance(read, ParseFailure)
+        assert read.reason
+    else:
+        assert read.model_dump(exclude_none=True) == answer
+
+
+@pytest.mark.parametrize(
     ("text", "missing"),
     [
         ("There is no face in this image.", True),
