@@ -98,8 +98,7 @@ def answerable_regions(labels: FaceLabels | None) -> tuple[str, ...]:
     return tuple(
         region
         for region in ASKED
-        if set(region_units(region)) <= set(units)
-        and unlisted.isdisjoint(units_acting_in(region))
+        if set(region_units(region)) <= set(units) and unlisted.isdisjoint(units_acting_in(region))
     )
 
 

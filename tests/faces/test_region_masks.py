@@ -39,4 +39,4 @@ def test_the_jaw_is_a_strip_and_not_the_lower_face(points):
 
 
 def test_a_region_outside_the_view_is_empty(points):
-    assert not region_masks(points + (0, 1.5), 14).any()
+    assert not region_masks(points + np.array((0, 1.5)), 14).any()
