@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from facellm.core.grammar import ParseFailure, first_error, render_answer
 from facellm.core.sample import FaceLabels, Sample
-from facellm.tasks.base import Task, labels_of
+from facellm.tasks.base import Exchange, Task, labels_of
 from facellm.tasks.response import Register, Unanswerable, read_blocks
 from facellm.tasks.wording import ask
 
@@ -89,6 +89,15 @@ class StatedTask(Task[A]):
         """The labelled answer."""
         labels = labels_of(sample, face)
         return None if labels is None else self.known(labels)
+
+    def exchange(
+        self, sample: Sample, rng: random.Random, face: int = 1, register: Register = "task"
+    ) -> Exchange[A] | None:
+        """As for every task; most faces lack the labels, which costs a writer little to find."""
+        labels = labels_of(sample, face)
+        if labels is not None and self.known(labels) is None:
+            return None
+        return super().exchange(sample, rng, face, register)
 
     def to_json(self, answer: A) -> dict[str, object]:
         """The answer as the object that the task register holds."""
