@@ -44,7 +44,7 @@ PROSE_QUESTIONS = (
 PRESENT_AND_ABSENT = (
     ("Visible: {}.", "Not visible: {}."), ("I can see: {}.", "I cannot see: {}."),
     ("Present: {}.", "Absent: {}."), ("There: {}.", "Not there: {}."),
-    ("The face shows: {}.", "It does not show: {}."),
+    ("The face shows: {}.", "The face does not show: {}."),
 )  # fmt: skip
 """Sentences that list what is there and what is not; in either order, or one of them alone."""
 
