@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 
-from data_engine.writers.attributes import ATTRIBUTES
+from data_engine.writers.attributes import attribute
 from data_engine.writers.caption import describe_gaze
 from facellm.core.clauses import CLAUSES
 from facellm.core.evidence import FACE_ORDER, line_region, region_name, state, units_acting_in
@@ -35,11 +35,8 @@ ACTING = {region: units_acting_in(region) for region in ASKED}
 
 def _phrases(labels: FaceLabels, aspect: str, value: bool) -> list[str]:
     known = labels.attributes or {}
-    return [
-        ATTRIBUTES[name].phrase
-        for name in sorted(known)
-        if known[name] is value and name in ATTRIBUTES and ATTRIBUTES[name].aspect == aspect
-    ]
+    said = [attribute(name) for name in sorted(known) if known[name] is value]
+    return [one.phrase for one in said if one is not None and one.aspect == aspect]
 
 
 def _attributes(

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import ClassVar
 
-from data_engine.writers.attributes import ATTRIBUTES
+from data_engine.writers.attributes import attribute
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import brief
 from data_engine.writers.talk import Turn, as_picture, draft
@@ -33,7 +33,7 @@ class AttributeQA(Writer):
         for variant in range(8 * bool(picture.faces)):
             number = rng.randint(1, len(picture.faces))
             labels = picture.faces[number - 1].labels
-            known = {k: v for k, v in (labels.attributes or {}).items() if k in ATTRIBUTES}
+            known = {k: v for k, v in (labels.attributes or {}).items() if attribute(k)}
             value = rng.random() < 0.5
             names = sorted(k for k in known if known[k] is value) or sorted(known)
             if not names:
@@ -48,8 +48,9 @@ class AttributeQA(Writer):
 
 
 def _yes_no(picture: Sample, number: int, name: str, value: bool, rng: random.Random) -> Turn:
-    labels, phrase = picture.faces[number - 1].labels, ATTRIBUTES[name].phrase
-    questions = QUESTIONS_WORN if ATTRIBUTES[name].aspect == "worn" else QUESTIONS_IS
+    labels, said = picture.faces[number - 1].labels, attribute(name)
+    assert said is not None, "only attributes with a phrase are asked about"
+    phrase, questions = said.phrase, QUESTIONS_WORN if said.aspect == "worn" else QUESTIONS_IS
     return Turn(
         ask(rng, len(picture.faces), number, questions, phrase=phrase),
         rng.choice(YES if value else NO).format(phrase=phrase),

@@ -47,3 +47,8 @@ ATTRIBUTES: dict[str, Attribute] = {
 """Attribute name → words. Left out on purpose: age and gender, judgements such as "attractive",
 and what action units say better, such as "smiling" and "arched eyebrows". Names that are
 not here are not talked about."""
+
+
+def attribute(name: str) -> Attribute | None:
+    """What is said of an attribute, however its source spells it: `Pale_Skin`, `pale skin`."""
+    return ATTRIBUTES.get(name.lower().replace(" ", "_"))

@@ -12,7 +12,7 @@ from facellm.core.sample import Clip, Face, FaceLabels, Frame, Provenance, Sampl
 
 RIG = PROTOCOLS["rig23"].units
 SETS = (RIG, RIG, PROTOCOLS["disfa12"].units, (6, 12), None)
-NAMES = ("eyeglasses", "beard", "bangs", "big_nose", "wearing_hat", "pale_skin", "smiling")
+NAMES = ("eyeglasses", "beard", "bangs", "big_nose", "wearing hat", "Pale_Skin", "smiling")
 
 
 def random_labels(rng: random.Random, rest: float = 0.7) -> FaceLabels:
