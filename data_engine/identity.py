@@ -26,7 +26,22 @@ def identity(resolved: Recipe) -> dict[str, Any]:
     kept = resolved.model_dump(
         mode="json", include={"seed", "sources", "steps", "shard_size", "limit"}
     )
+    for part, step in zip(kept["steps"], resolved.made_steps(), strict=True):
+        for option in step.indifferent:
+            _drop(part, option.split("."))
     return {**kept, "versions": {name: _version(name) for name in _PACKAGES}}
+
+
+def _drop(part: Any, path: list[str]) -> None:
+    """Take out what lies under the names of `path`, in each entry of a list."""
+    if isinstance(part, list):
+        for entry in part:
+            _drop(entry, path)
+    elif isinstance(part, dict):
+        if len(path) == 1:
+            part.pop(path[0], None)
+        else:
+            _drop(part.get(path[0]), path[1:])
 
 
 def _version(package: str) -> str | None:

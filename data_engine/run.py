@@ -85,8 +85,10 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
         report = read_report(folder)
         if report is None:
             report = _compute(recipe, sources, stages)
+        else:
+            print("finished before: nothing to compute", file=sys.stderr)
         shutil.rmtree(folder / "work", ignore_errors=True)
-        print(table(report), file=sys.stderr)
+        print(f"{table(report)}\n{_held(folder, report)}", file=sys.stderr)
         _export(recipe)
     return folder
 
@@ -135,9 +137,16 @@ def _compute(recipe: Recipe, sources: list[Source], stages: list[Stage]) -> dict
         report = assemble(folder, [stage.shards(folder) for stage in stages], _told_of(stages))
     except BaseException as error:
         progress.end("stopped", str(error) or type(error).__name__)
+        if isinstance(error, KeyboardInterrupt):
+            print("stopped; the same command goes on from here", file=sys.stderr)
         raise
     progress.end("finished")
     return report
+
+
+def _held(folder: Path, report: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {kind}" for kind, count in report["items"].items())
+    return f"{folder}: {counts or 'nothing'}"
 
 
 def _export(recipe: Recipe) -> None:

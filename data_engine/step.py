@@ -48,6 +48,9 @@ class Step(BaseModel, ABC):
     """True where the step must see all items at once (deduplication, balance), not one shard."""
     waits: ClassVar[bool] = False
     """True where the step spends its time waiting for others: shards then overlap."""
+    indifferent: ClassVar[tuple[str, ...]] = ()
+    """Options, dotted where they are inside others, that do not decide about results, such as where
+    a server is: a run may go on with others."""
     makes_rows: ClassVar[bool] = False
     """True where samples become rows: the samples are then kept beside them."""
 

@@ -135,7 +135,7 @@ class Source(BaseModel, ABC):
             data = file.read_bytes()
             width, height = picture_size(data)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            return self.reject(file, _why(error), where)
+            return self.reject(file, why_unreadable(error), where)
         key = hash_of(data)
         person = f"{self.name}-{subject or key}"
         faces = [
@@ -173,7 +173,7 @@ class Source(BaseModel, ABC):
         )  # fmt: skip
 
 
-def _why(error: Exception) -> str:
+def why_unreadable(error: Exception) -> str:
     """Why a picture is of no use, for a person and without the folders of a machine."""
     if isinstance(error, UnidentifiedImageError):
         return "no picture, or of a kind that is not read"

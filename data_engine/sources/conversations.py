@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from data_engine.row import Making, Message, Row
-from data_engine.sources.base import Source, content_id, hash_of, picture_size, relative
+from data_engine.sources.base import (
+    Source,
+    content_id,
+    hash_of,
+    picture_size,
+    relative,
+    why_unreadable,
+)
 from data_engine.sources.entries import JsonRecord
 from data_engine.sources.table import Once
 from data_engine.sources.turns import Turn, check_tags, check_turns
@@ -151,5 +158,5 @@ def _look(file: Path, video: bool) -> tuple[str, str | None]:
         data = file.read_bytes()
         picture_size(data)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return "", type(error).__name__
+        return "", why_unreadable(error)
     return hash_of(data), None

@@ -110,8 +110,11 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
             if line.strip():
                 try:
                     yield number, json.loads(line.decode("utf-8-sig"))
-                except ValueError as error:
-                    raise FaceLLMError(f"{_where(path, number)}: no json: {error}") from None
+                except json.JSONDecodeError as error:
+                    at = f"{error.msg} at character {error.pos + 1}"
+                    raise FaceLLMError(f"{_where(path, number)}: no json: {at}") from None
+                except UnicodeDecodeError:
+                    raise FaceLLMError(f"{_where(path, number)}: expected UTF-8") from None
 
 
 def _list(path: Path) -> Iterator[tuple[int, Any]]:

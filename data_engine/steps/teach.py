@@ -18,7 +18,7 @@ from data_engine.step import Item, Reject, Step
 from data_engine.steps.write import Writing, drafts_over, no_labels
 from data_engine.teachers.endpoint import Endpoint
 from data_engine.teachers.lesson import Lessons, Pupil
-from data_engine.teachers.options import TeacherOptions, default_cache
+from data_engine.teachers.options import INDIFFERENT, TeacherOptions, default_cache
 from data_engine.teachers.stream import Loop, in_order
 from data_engine.verify.claims import Policy
 from data_engine.writers.base import Draft
@@ -38,6 +38,10 @@ class Teach(Step, Writing):
     name: ClassVar[str] = "teach"
     makes_rows: ClassVar[bool] = True
     waits: ClassVar[bool] = True
+    indifferent: ClassVar[tuple[str, ...]] = (
+        "concurrency", "ahead", "cache",
+        *(f"{who}.{option}" for who in ("teacher", "judge") for option in INDIFFERENT),
+    )  # fmt: skip
 
     teacher: TeacherOptions | list[TeacherOptions] = TeacherOptions(kind="templates")
     """One teacher, or several that are all asked the same."""

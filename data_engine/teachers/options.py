@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from facellm.core.errors import FaceLLMError
 
+INDIFFERENT = (
+    "base_url", "api_key_env", "timeout", "max_retries", "price_in", "price_out", "stop_after",
+)  # fmt: skip
+"""Options that say where and how patiently is asked, not what: a run goes on with others."""
+
 
 class TeacherOptions(BaseModel):
     """One teacher: templates, an OpenAI-compatible endpoint, or our own model behind one."""

@@ -207,3 +207,21 @@ def test_the_lock_is_free_after_an_error(tmp_path):
         raise RuntimeError
     with claimed(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_another_server_or_pace_is_the_same_run(go, several):
+    """A server that comes back under another address must not cost what it has answered."""
+
+    def teach(more, **options):
+        teacher = {"kind": "templates", **more}
+        made = {"teacher": [teacher, teacher] if several else teacher, "judge": teacher, **options}
+        return [{"use": "teach", "writers": ["caption"], **made}]
+
+    folder = go(steps=teach({"base_url": "http://a/v1"}))
+    moved = {"base_url": "http://b/v1", "timeout": 5, "max_retries": 0, "price_in": 1.5}
+    assert go(steps=teach(moved, concurrency=2, cache=str(folder / "calls"))) == folder
+    with pytest.raises(FaceLLMError, match=r"steps\.0\.teacher\.(0\.)?temperature was 0\.7 and is"):
+        go(steps=teach({"temperature": 0.1}))
+    with pytest.raises(FaceLLMError, match=r"steps\.0\.repairs was 2 and is 1"):
+        go(steps=teach({}, repairs=1))

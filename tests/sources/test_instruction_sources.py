@@ -163,7 +163,7 @@ def test_broken_json_is_named_by_its_line(chat, tmp_path, out):
     with pytest.raises(FaceLLMError, match=r"c.jsonl:2: no json"):
         read("sharegpt", file, out)
     file.write_bytes(b'{"a": "\xff"}\n')
-    with pytest.raises(FaceLLMError, match=r"c.jsonl:1: no json"):
+    with pytest.raises(FaceLLMError, match=r"c.jsonl:1: expected UTF-8"):
         read("sharegpt", file, out)
     file = write(tmp_path / "c.json", "[", '{"conversations": []},', "{oops}]")
     with pytest.raises(FaceLLMError, match=r"c.json:3: no json"):
