@@ -6,7 +6,7 @@ from typing import Any
 
 from data_engine.diversity import Comparison, Diversity
 from data_engine.export.card_text import LIMITS, USES, frame
-from data_engine.export.census import Census, Making
+from data_engine.export.census import UNRATED, Census, Making
 from data_engine.export.losses import Losses
 from data_engine.export.parquet import SPLITS
 from data_engine.shards import SOURCE, StepCount
@@ -172,9 +172,9 @@ def _labels(census: Census) -> str:
     if rows:
         parts.append(frame(("label", "value", "faces", "estimated"), rows))
     if census.units:
-        heads = ("action unit", "labels", *(f"intensity {n}" for n in range(6)))
-        parts.append(frame(heads, [
-            (f"AU{unit}", "estimated" if weak else "given", *(f"{counts[n]:,}" for n in range(6)))
+        grades = {**{n: f"intensity {n}" for n in range(6)}, UNRATED: "present, unrated"}
+        parts.append(frame(("action unit", "labels", *grades.values()), [
+            (f"AU{unit}", "estimated" if weak else "given", *(f"{counts[n]:,}" for n in grades))
             for (unit, weak), counts in sorted(census.units.items())
         ]))  # fmt: skip
     return "\n".join(parts)

@@ -14,10 +14,13 @@ import numpy as np
 from data_engine.diversity import Diversity, SeededSample, diversity
 from data_engine.export.pictures import shows_nobody
 from data_engine.row import Row
+from data_engine.writers.presence import unrated
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import FaceLabels
 from facellm.tasks.units import whole
 
+UNRATED = 6
+"""Grade of a unit that acts, nobody knows how strongly."""
 _MANY = 5000
 """Answers kept to measure the diversity of, of the corpus and of each writer."""
 
@@ -119,7 +122,8 @@ class Census:
         self.labels: dict[str, Counter[tuple[str, bool]]] = {}
         """Label field → counts by value and whether a tool estimated it."""
         self.units: dict[tuple[int, bool], Counter[int]] = {}
-        """Action unit and whether a tool estimated it → counts by rounded intensity, 0 to 5."""
+        """Action unit and whether a tool estimated it → counts by rounded intensity, 0 to 5, and
+        under `UNRATED`."""
         self.groups: dict[str, Counter[str]] = {}
         self._ids = Distinct()
         self._pictures = Distinct()
@@ -149,9 +153,10 @@ class Census:
         for field, value in plain_labels(labels):
             counts = self.labels.setdefault(field, Counter())
             counts[value, field.split(":")[0] in labels.weak] += 1
+        alone = unrated(labels)
         for unit, intensity in (labels.action_units or {}).items():
             grades = self.units.setdefault((unit, "action_units" in labels.weak), Counter())
-            grades[int(whole(intensity))] += 1
+            grades[UNRATED if unit in alone else int(whole(intensity))] += 1
         for group, member in (labels.groups or {}).items():
             self.groups.setdefault(group, Counter())[member] += 1
 

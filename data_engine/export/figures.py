@@ -4,11 +4,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from data_engine.export.census import Census
+from data_engine.export.census import UNRATED, Census
 from facellm.core.facs import ACTION_UNITS
 
 _SHADES = ("#e8eaee", "#c6d6ea", "#98b7da", "#6492c5", "#3a6cab", "#1d4a86")
 """Of the intensities 0 to 5."""
+_PRESENT = "#c9a24b"
+"""Of units that act, nobody knows how strongly."""
 _SURE, _WEAK = "#3a6cab", "#b9c6d8"
 _MOST = 24
 
@@ -50,12 +52,16 @@ def _units(axes: Any, census: Census) -> None:
     names = [f"AU{unit} {ACTION_UNITS[unit].name}" for unit in units if unit in ACTION_UNITS]
     counts = [census.units[unit, weak] for unit in units if unit in ACTION_UNITS]
     left = [0.0] * len(names)
-    for grade, colour in enumerate(_SHADES):
+    for grade, colour in enumerate((*_SHADES, _PRESENT)):
         shares = [count[grade] / count.total() for count in counts]
-        axes.barh(names, shares, left=left, color=colour, label=str(grade))
+        label = "?" if grade == UNRATED else str(grade)
+        if grade != UNRATED or any(shares):
+            axes.barh(names, shares, left=left, color=colour, label=label)
         left = [a + b for a, b in zip(left, shares, strict=True)]
     title = f"Intensity of action units\n({_source(weak)})"
-    _finish(axes, title, "share of labelled faces", len(_SHADES))
+    unrated = any(count[UNRATED] for count in counts)
+    note = "; ?: present, strength unknown" if unrated else ""
+    _finish(axes, title, f"share of labelled faces{note}", len(_SHADES) + unrated)
     axes.set_xlim(0, 1)
 
 

@@ -13,6 +13,7 @@ from data_engine.diversity import SeededSample
 from data_engine.export.paper import EDGE, GREY, INK, PAPER, WHITE, font, side_by_side, wrapped
 from data_engine.export.pictures import BadRow, Media, shows_nobody
 from data_engine.row import Row
+from data_engine.writers.presence import unrated
 from facellm.core.facs import ACTION_UNITS
 from facellm.core.sample import Box, FaceLabels
 
@@ -159,7 +160,9 @@ def known_of(labels: FaceLabels) -> str:
             found.append(f"{'~' if field in labels.weak else ''}{kind}{said}")
     acting = {n: v for n, v in (labels.action_units or {}).items() if v >= 0.5}
     mark = "~" if "action_units" in labels.weak else ""
-    found += [f"{mark}{_unit(n)} {v:.1f}" for n, v in sorted(acting.items(), key=lambda u: -u[1])]
+    alone = unrated(labels)
+    for n, value in sorted(acting.items(), key=lambda unit: -unit[1]):
+        found.append(f"{mark}{_unit(n)} {'present' if n in alone else f'{value:.1f}'}")
     if labels.action_units is not None and not acting:
         found.append(f"{mark}no action unit")
     return ", ".join(found)

@@ -53,6 +53,11 @@ def _unit(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
         return Problem(f"unsupported:AU{name}", f"no label speaks about {_named(name)}")
     if not claim.low:
         return None
+    if acting in labels.presence_only:
+        if policy.unlabelled == "allow":
+            return None
+        detail = f"no label says how strongly {_named(acting)} acts; cite it as (AU{acting})"
+        return Problem(f"unsupported:AU{acting}", detail)
     least, most = claim.low - policy.tolerance, claim.high + policy.tolerance
     if any(step and least <= step <= most for step in steps.values()):
         return None

@@ -295,7 +295,7 @@ def test_the_card_tells_what_is_inside(tmp_path: Path, make_row: MakeRow) -> Non
         "1 rows show rendered faces, 2 rows photographs",
         "| train | 2 | 2 |",
         "| emotion | happiness | 0 | 2 |",
-        "| AU12 | estimated | 0 | 0 | 0 | 0 | 2 | 0 |",
+        "| AU12 | estimated | 0 | 0 | 0 | 0 | 2 | 0 | 0 |",
         "| age band | adult | 2 | 100.0% |",
         "| exp_cot | tiny | 2 | 1 | `ab12` | 2.00 | 0.50 | 10 + 4 | stop: 2 |",
         "| caption | templates | 1 | – | – | 1.00 | – | – | – |",

@@ -7,7 +7,7 @@ from little_corpora import IMAGE, PHOTO, SMILE, MakeRow, said
 from PIL import Image
 
 from data_engine.export import ExportOptions, export_rows
-from data_engine.export.census import Census
+from data_engine.export.census import UNRATED, Census
 from data_engine.export.figures import histograms
 from data_engine.export.gallery import COLUMN, MARK, PAD, SIDE, Picks, gallery, known_of
 from data_engine.export.paper import font, wrapped
@@ -109,3 +109,13 @@ def test_histograms_of_any_corpus(tmp_path: Path, make_row: MakeRow) -> None:
     assert (
         widths[1] == widths[2] == pytest.approx(3 * widths[0], abs=2)
     )  # a panel each of expression, units, tasks
+
+
+def test_a_unit_coded_as_present_has_no_number(tmp_path: Path, make_row: MakeRow) -> None:
+    labels = FaceLabels(action_units={6: 2.0, 12: 4.0, 4: 0.0}, presence_only=frozenset({4, 6}))
+    assert known_of(labels) == "AU12 (Lip Corner Puller) 4.0, AU6 (Cheek Raiser) present"
+    census = Census()
+    census.add(make_row(0, facts=[labels]))
+    assert census.units == {(4, False): {0: 1}, (6, False): {UNRATED: 1}, (12, False): {4: 1}}
+    histograms(census, tmp_path / "labels.png")
+    assert Image.open(tmp_path / "labels.png").width > 500

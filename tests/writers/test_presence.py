@@ -8,6 +8,7 @@ import pytest
 from writer_samples import clip, exchanges, picture, random_picture
 
 from data_engine.verify.check import verify
+from data_engine.verify.claims import Policy
 from data_engine.writers import WRITERS
 from data_engine.writers.base import Draft
 from data_engine.writers.brief import known
@@ -105,3 +106,19 @@ def test_a_presence_has_no_apex() -> None:
     writer, rng = WRITERS["dynamics"](), random.Random(0)
     assert list(writer.drafts(found, rng))
     assert not list(writer.drafts(found.model_copy(update={"frames": frames}), rng))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The cheeks are raised (AU6).", []),
+        ("The cheeks are raised (AU6, slight).", ["unsupported:AU6"]),
+        ("The cheeks are strongly raised.", ["unsupported:AU6"]),
+        ("The cheeks are raised (AU6), the lip corners are pulled up (AU12, pronounced).", []),
+        ("The cheeks are raised (AU6) and the brows are lowered (AU4).", ["wrong_unit:AU4"]),
+    ],
+)
+def test_a_text_that_says_how_strong_is_not_supported(text: str, found: list[str]) -> None:
+    assert [problem.kind for problem in verify(text, [LABELS]).problems] == found
+    allowed = verify(text, [LABELS], policy=Policy(unlabelled="allow")).problems
+    assert [p.kind for p in allowed] == [kind for kind in found if kind.startswith("wrong")]
