@@ -14,6 +14,11 @@ from facellm.core.statistics import Interval
 from facellm.tasks.base import Scored
 
 
+def grounds(benchmark: Benchmark, model: Any) -> bool:
+    """Whether it is asked, and can be seen, where this model looks."""
+    return benchmark.grounding and isinstance(model, InProcess) and not benchmark.corruption
+
+
 def extra_metrics(
     benchmark: Benchmark,
     questions: Sequence[Question],
@@ -29,7 +34,7 @@ def extra_metrics(
         numbers |= {f"pair_{k}": v for k, v in counterfactual_metrics(results).items()}
     if benchmark.variants > 1 or benchmark.mirrored:
         numbers |= consistency_metrics(benchmark.task, questions, scored)
-    if benchmark.grounding and isinstance(model, InProcess) and not benchmark.corruption:
+    if grounds(benchmark, model):
         results_of_maps = read_out_grounding(model.reader(), questions)
         numbers |= {f"look_{k}": v for k, v in grounding_metrics(results_of_maps).items()}
     return numbers

@@ -63,6 +63,35 @@ def unit_mask(masks: NDArray[np.bool_], unit: int) -> NDArray[np.bool_]:
     return np.asarray(masks[rows].any(0))
 
 
+class Look(NamedTuple):
+    """Where one of our models looks at one face."""
+
+    image: Image.Image
+    box: tuple[int, int, int, int]
+    """The square the maps cover, in pixels of the image; may reach outside it."""
+    maps: dict[str, Map]
+    masks: NDArray[np.bool_]
+
+    def weights(self, unit: int) -> Map:
+        """See `unit_map`."""
+        return unit_map(self.maps, unit)
+
+    def mask(self, unit: int) -> NDArray[np.bool_]:
+        """See `unit_mask`."""
+        return unit_mask(self.masks, unit)
+
+
+def look(reader: Any, question: Question) -> Look:
+    """The read-out of the face asked about, which must have points, with its regions' masks."""
+    face = question.sample.faces[question.face - 1]
+    image = load_image(question.corpus / question.sample.image)
+    [found] = reader.engine.evidence_maps(image, [face])
+    maps = {name: np.asarray(rows, np.float64) for name, rows in found.regions.items()}
+    x0, y0, x1, y1 = found.box
+    points = (np.asarray(face.points) - (x0, y0)) / (x1 - x0, y1 - y0)
+    return Look(image, found.box, maps, region_masks(points, len(maps[REGIONS[0]])))
+
+
 def read_out_grounding(reader: Any, questions: Sequence[Question]) -> list[Grounding]:
     """The read-out of one of our models, for every unit that a face shows at 2 or more."""
     results = []
@@ -70,15 +99,10 @@ def read_out_grounding(reader: Any, questions: Sequence[Question]) -> list[Groun
         face = question.sample.faces[question.face - 1]
         if face.points is None or not face.labels.action_units:
             continue
-        image = load_image(question.corpus / question.sample.image)
-        [found] = reader.engine.evidence_maps(image, [face])
-        maps = {name: np.asarray(rows, np.float64) for name, rows in found.regions.items()}
-        x0, y0, x1, y1 = found.box
-        points = (np.asarray(face.points) - (x0, y0)) / (x1 - x0, y1 - y0)
-        masks = region_masks(points, len(maps[REGIONS[0]]))
+        seen = look(reader, question)
         for unit, intensity in face.labels.action_units.items():
             if intensity >= PRESENT and unit in ACTION_UNITS:
-                numbers = compare_map(unit_map(maps, unit), unit_mask(masks, unit))
+                numbers = compare_map(seen.weights(unit), seen.mask(unit))
                 results.append(Grounding(question.subject_id, unit, *numbers))
     return results
 

@@ -10,12 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eval.grounding import compare_map, unit_map, unit_mask
+from eval.grounding import compare_map, look
 from eval.question import Question
 from facellm.core.facs import ACTION_UNITS, PRESENT
-from facellm.core.regions import REGIONS
-from facellm.faces import load_image
-from facellm.faces.region_masks import region_masks
 
 SHOWN = 12
 SIDE = 168
@@ -27,11 +24,16 @@ def draw_looks(reader: Any, questions: Sequence[Question], path: Path) -> list[P
     """Draw the strongest unit of the first faces; nothing where no face is rendered."""
     chosen = []
     for question in questions:
-        labels = question.sample.faces[question.face - 1].labels
-        units = {n: v for n, v in (labels.action_units or {}).items() if n in ACTION_UNITS}
+        face = question.sample.faces[question.face - 1]
+        units = {n: v for n, v in (face.labels.action_units or {}).items() if n in ACTION_UNITS}
         strongest = max(units, key=lambda n: units[n], default=None)
         rendered = question.sample.provenance.consent.startswith(RENDERED)
-        if rendered and strongest is not None and units[strongest] >= PRESENT:
+        if (
+            rendered
+            and face.points is not None
+            and strongest is not None
+            and units[strongest] >= PRESENT
+        ):
             chosen.append((question, strongest))
         if len(chosen) == SHOWN:
             break
@@ -57,15 +59,10 @@ def draw_looks(reader: Any, questions: Sequence[Question], path: Path) -> list[P
 
 
 def _draw(axes: Any, reader: Any, question: Question, unit: int) -> None:
-    face = question.sample.faces[question.face - 1]
-    image = load_image(question.corpus / question.sample.image)
-    [found] = reader.engine.evidence_maps(image, [face])
-    maps = {name: np.asarray(rows, np.float64) for name, rows in found.regions.items()}
-    x0, y0, x1, y1 = found.box
-    view = image.crop(found.box).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    points = (np.asarray(face.points) - (x0, y0)) / (x1 - x0, y1 - y0)
-    grid = len(maps[REGIONS[0]])
-    weights, mask = unit_map(maps, unit), unit_mask(region_masks(points, grid), unit)
+    seen = look(reader, question)
+    view = seen.image.crop(seen.box).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    weights, mask = seen.weights(unit), seen.mask(unit)
+    grid = len(mask)
     span = (0, SIDE, SIDE, 0)
     axes.imshow(view.convert("L"), cmap="gray", extent=span)
     heat = weights / (weights.max() or 1.0)

@@ -31,7 +31,7 @@ from data_engine.rig.corpus import jpeg, sample_of
 from data_engine.rig.frame import RigFrame
 from data_engine.rig.spec import Light, RigSpec
 from eval.pairs import Pair
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import FaceLLMError, one_line
 from facellm.core.facs import PROTOCOLS
 from facellm.core.sample import Sample, write_samples
 
@@ -188,11 +188,8 @@ def main(
     head: Annotated[str, typer.Option(help="ICT-FaceKit folder, or procedural.")] = "procedural",
 ) -> None:
     """Render rigbench into OUT."""
-    try:
+    with one_line("rigbench"):
         make(out, head)
-    except FaceLLMError as error:
-        typer.echo(f"rigbench: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

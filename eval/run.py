@@ -14,11 +14,10 @@ from tqdm import tqdm
 
 from eval.benchmark import Benchmark
 from eval.confidence import calibration_metrics
-from eval.extras import extra_metrics
+from eval.extras import extra_metrics, grounds
 from eval.fairness import audit
 from eval.looks import draw_looks
 from eval.models.guess import Guess
-from eval.models.in_process import InProcess
 from eval.models.stored import Stored
 from eval.question import Question
 from eval.recipe import Recipe
@@ -44,6 +43,9 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
     folder = recipe.output_dir
     claim(folder, resolved)
     results, rows, questions = [], [], {}
+    about = next(iter(recipe.models))
+    figures = folder / "figures"
+    figures.mkdir(exist_ok=True)
     for benchmark in recipe.expanded():
         questions[benchmark.name] = _questions(benchmark, recipe.limit)
         for name, model in _models(recipe, benchmark):
@@ -51,6 +53,9 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
             results.append(result)
             rows += part
             print(_line(result), flush=True)
+            if name == about and grounds(benchmark, model):
+                path = figures / f"{benchmark.name}-looks.png"
+                draw_looks(model.reader(), questions[benchmark.name], path)
     write_results(folder, results, rows)
     from eval.report import write_report
 
@@ -80,9 +85,6 @@ def evaluate(
         "extra_rows": len(model.extra_rows(questions)) if isinstance(model, Stored) else 0,
     }
     result = result.model_copy(update=more)
-    if benchmark.grounding and isinstance(model, InProcess) and not benchmark.corruption:
-        (folder / "figures").mkdir(exist_ok=True)
-        draw_looks(model.reader(), questions, folder / "figures" / f"{benchmark.name}-looks.png")
     return result, rows_of(name, benchmark.name, questions, store.answers, scored)
 
 

@@ -48,6 +48,11 @@ FinderModel = Annotated[
 Server = Annotated[
     str | None, typer.Option(help="Ask this server, such as http://localhost:8000, instead.")
 ]
+RecipeFile = Annotated[Path, typer.Argument(help="A YAML recipe.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="key=value, dots reach inner keys.", show_default=False)
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe, do nothing.")]
 ApiKey = Annotated[str | None, typer.Option(envvar="FACELLM_API_KEY", help="Key of the server.")]
 
 
@@ -122,15 +127,7 @@ def serve(
 
 
 @app.command()
-def train(
-    recipe: Annotated[Path, typer.Argument(help="A YAML recipe.", show_default=False)],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="key=value, dots reach inner keys.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, train nothing.")
-    ] = False,
-) -> None:
+def train(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
     """Train a model by a recipe."""
     from facellm.train import run
 
@@ -138,15 +135,7 @@ def train(
 
 
 @app.command()
-def data(
-    recipe: Annotated[Path, typer.Argument(help="A YAML recipe.", show_default=False)],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="key=value, dots reach inner keys.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resolved recipe, make nothing.")
-    ] = False,
-) -> None:
+def data(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
     """Make instruction data by a recipe."""
     from data_engine.run import run
 
@@ -162,9 +151,7 @@ def evaluate(
         list[str] | None,
         typer.Argument(help="key=value, dots reach inner keys; two runs for `compare`."),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resolved recipe, ask nothing.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Evaluate models by a recipe, or compare two runs: eval compare RUN RUN."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

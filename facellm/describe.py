@@ -43,11 +43,7 @@ class Describer:
             Request(image, landmarks, TASKS[name].canonical_question(None)) for name in GENERATED
         ]
         question = TASKS["expression"].canonical_question(None)
-        looks = [
-            Request(image, landmarks, question, branch.prefill, tuple(branch.groups))
-            for branch in self.emotions.branches
-        ]
-        return asked + looks
+        return asked + self.emotions.looks(Request(image, landmarks, question))
 
     def report(
         self,

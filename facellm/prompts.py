@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -78,6 +78,13 @@ class WordTree:
             for word in words
         }
         self.branches = list(_branches(ids, self.words, 0))
+
+    def looks(self, request: Request) -> list[Request]:
+        """What to ask of the same picture and question: one look a branch, in their order."""
+        return [
+            replace(request, prefill=branch.prefill, choices=tuple(branch.groups))
+            for branch in self.branches
+        ]
 
     def probabilities(self, looks: Sequence[dict[int, float]]) -> dict[str, float]:
         """Word → probability among the words; they sum to 1.

@@ -17,7 +17,7 @@ from facellm.core.report import FaceReport
 from facellm.core.sample import Face
 from facellm.describe import Describer
 from facellm.faces import Finder, ImageSource, load_finder, load_image
-from facellm.prompts import Request, face_at, landmarks_of, largest
+from facellm.prompts import Request, WordTree, face_at, landmarks_of, largest
 
 if TYPE_CHECKING:
     from facellm.engine import TransformersEngine
@@ -110,6 +110,11 @@ class FaceReader:
         if stream:
             return self.engine.stream(request)
         return self.engine.generate([request])[0].text
+
+    @property
+    def emotions(self) -> WordTree:
+        """How the likelihood of each emotion is asked for where an answer names one."""
+        return self._describer.emotions
 
     @property
     def max_faces(self) -> int:

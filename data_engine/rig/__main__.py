@@ -1,7 +1,6 @@
 """`python -m data_engine.rig HEAD --out DIR --count N ...`: render a corpus."""
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -27,10 +26,10 @@ def main(
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from data_engine.rig.corpus import Job, render_corpus
-    from facellm.core.errors import FaceLLMError
+    from facellm.core.errors import one_line
 
     begun, told = time.monotonic(), 0.0
-    try:
+    with one_line("error"):
         for done in render_corpus(
             Job(head, out, count, seed, identities, start_identity, size), workers
         ):
@@ -38,9 +37,6 @@ def main(
             if now - told > 20 or done == count:
                 told = now
                 typer.echo(f"{done}/{count} frames, {done / (now - begun):.1f} a second", err=True)
-    except FaceLLMError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ from data_engine.sources.base import Source, first_existing
 from data_engine.sources.table import Entry, check_unique, csv_entries
 from data_engine.step import Item, Reject
 from data_engine.weak import weak_units
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import FaceLLMError, one_line
 from facellm.core.sample import FaceLabels, Sample, write_samples
 from facellm.core.splits import split_of
 from facellm.faces import load_image
-from facellm.faces.mediapipe import FoundFace, MediapipeFinder
+from facellm.faces.crop import most_central
+from facellm.faces.mediapipe import MediapipeFinder
 
 
 class LfwEmotion(Source):
@@ -47,9 +48,11 @@ class LfwEmotion(Source):
             image = load_image(file)
         except FaceLLMError as error:
             return self.reject(file, str(error), entry.where)
-        seen = in_the_middle(finder.find_with_blendshapes(image), image.size)
-        units = weak_units(seen.blendshapes) if seen else None
-        if seen is None or units is None:
+        found = finder.find_with_blendshapes(image)
+        # LFW pictures are centred on the person who is labelled.
+        middle = most_central([item.face.box for item in found], image.size)
+        units = None if middle is None else weak_units(found[middle].blendshapes)
+        if middle is None or units is None:
             return self.reject(file, "no landmarks found", entry.where, "no_landmarks")
         labels = FaceLabels(emotion=emotion, action_units=units, weak=frozenset({"action_units"}))
         sample = self.sample(
@@ -62,19 +65,9 @@ class LfwEmotion(Source):
         )
         if isinstance(sample, Reject):
             return sample
-        faces = [seen.face.model_copy(update={"labels": labels})]
+        faces = [found[middle].face.model_copy(update={"labels": labels})]
         person = self.provenance(f"lfw-{entry['person']}")
         return sample.model_copy(update={"faces": faces, "provenance": person})
-
-
-def in_the_middle(found: list[FoundFace], size: tuple[int, int]) -> FoundFace | None:
-    """The labelled face: LFW pictures are centred on their person."""
-
-    def offset(item: FoundFace) -> float:
-        x0, y0, x1, y1 = item.face.box
-        return abs((x0 + x1) / 2 - size[0] / 2) + abs((y0 + y1) / 2 - size[1] / 2)
-
-    return min(found, key=offset, default=None)
 
 
 def kept(items: Iterator[Item | Reject]) -> Iterator[Sample]:
@@ -94,11 +87,8 @@ def main(
     """Write the photographs of FOLDER as a corpus of samples."""
     out.mkdir(parents=True, exist_ok=True)
     source = LfwEmotion(path=folder, finder_model=finder_model)
-    try:
+    with one_line("lfw_emotion"):
         count = write_samples(out / "samples.jsonl", kept(source.items(out)))
-    except FaceLLMError as error:
-        typer.echo(f"lfw_emotion: {error}", err=True)
-        raise typer.Exit(2) from None
     typer.echo(f"{count} photographs in {out}")
 
 

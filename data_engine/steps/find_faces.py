@@ -22,6 +22,7 @@ from data_engine.steps.pictures import (
     reject,
 )
 from facellm.core.sample import Face, Sample
+from facellm.faces.crop import most_central
 from facellm.faces.finder import left_to_right
 
 WHOLE_PICTURE = 0.9
@@ -72,7 +73,7 @@ class FindFaces(Step):
         if not known:
             return found or None
         if len(known) == 1 and area(known[0].box) >= WHOLE_PICTURE * size[0] * size[1]:
-            middle = most_central(found, size)
+            middle = most_central([face.box for face in found], size)
             pairs = {} if middle is None else {0: middle}
         else:
             pairs = pair_up([f.box for f in known], [f.box for f in found], self.least_overlap)
@@ -91,13 +92,3 @@ class FindFaces(Step):
 
 def _complete(sample: Sample) -> bool:
     return bool(sample.faces) and all(face.points for face in sample.faces)
-
-
-def most_central(found: list[Face], size: tuple[int, int]) -> int | None:
-    """Index of the face nearest the middle of a picture of `size` (width, height)."""
-
-    def offset(n: int) -> float:
-        x0, y0, x1, y1 = found[n].box
-        return abs((x0 + x1) / 2 - size[0] / 2) + abs((y0 + y1) / 2 - size[1] / 2)
-
-    return min(range(len(found)), key=offset, default=None)

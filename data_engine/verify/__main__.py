@@ -1,6 +1,5 @@
 """`python -m data_engine.verify`: print the precision and recall of the verification."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,15 +20,12 @@ def main(
     from data_engine.verify.claims import Policy
     from data_engine.verify.corrupt import cases, free_cases
     from data_engine.verify.table import as_markdown, judge
-    from facellm.core.errors import FaceLLMError
+    from facellm.core.errors import one_line
 
-    try:
+    with one_line("error"):
         found = list(cases(faces, seed))
         if prose is not None:
             found += free_cases(prose, part)
-    except FaceLLMError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
     typer.echo(as_markdown(judge(found, Policy(tolerance=tolerance))))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from eval.baselines.run import run
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import one_line
 
 
 def main(
@@ -14,11 +14,8 @@ def main(
     overrides: Annotated[list[str] | None, typer.Argument(help="dotted.key=value")] = None,
 ) -> None:
     """Train the baselines of RECIPE and write their predictions as tables."""
-    try:
+    with one_line("baselines"):
         run(recipe, overrides or ())
-    except FaceLLMError as error:
-        typer.echo(f"baselines: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import typer
 
 from eval.export import lmms_eval, vlmevalkit
 from eval.recipe import Recipe
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import one_line
 from facellm.core.recipe import load
 
 WRITERS = {"lmms-eval": lmms_eval.write, "vlmevalkit": vlmevalkit.write}
@@ -20,12 +20,9 @@ def main(
     overrides: Annotated[list[str] | None, typer.Argument(help="dotted.key=value")] = None,
 ) -> None:
     """Write every benchmark of RECIPE into OUT for another runner."""
-    try:
+    with one_line("export"):
         for benchmark in load(Recipe, recipe, overrides or ()).expanded():
             print(WRITERS[form](benchmark, out))
-    except FaceLLMError as error:
-        typer.echo(f"export: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

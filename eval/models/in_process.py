@@ -12,6 +12,7 @@ from eval.question import Answer, Question
 from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import Part
 from facellm.core.sample import Face
+from facellm.faces.crop import overlap
 
 BATCH = 16
 
@@ -98,25 +99,18 @@ class InProcess(Part):
             raise FaceLLMError(
                 f"the finder sees {len(found)} of {len(given)} faces in sample {sample_id}"
             )
-        return [max(found, key=lambda f: _overlap(f.box, face.box)) for face in given]
+        return [max(found, key=lambda f: overlap(f.box, face.box)) for face in given]
 
     def _probabilities(self, ready: Sequence[tuple[Question, Any]]) -> dict[str, dict[str, float]]:
         """The likelihood of each emotion where an expression is asked for."""
-        from facellm.core.emotions import EMOTIONS
-        from facellm.prompts import Request, WordTree
         from facellm.tasks import TASKS
 
         if not self.probabilities:
             return {}
-        engine = self.reader().engine
-        tree = WordTree(engine.tokenizer, '<answer>{"emotion": "', EMOTIONS, '"}</answer>')
+        engine, tree = self.reader().engine, self.reader().emotions
         asked = TASKS["expression"].suffix
         wanted = [(q, r) for q, r in ready if q.text.endswith(asked)]
-        looks = [
-            Request(r.image, r.landmarks, r.question, branch.prefill, tuple(branch.groups))
-            for _, r in wanted
-            for branch in tree.branches
-        ]
+        looks = [look for _, request in wanted for look in tree.looks(request)]
         done = engine.generate(looks)
         each = len(tree.branches)
         return {
@@ -125,11 +119,3 @@ class InProcess(Part):
             )
             for n, (question, _) in enumerate(wanted)
         }
-
-
-def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    inside = max(0.0, width) * max(0.0, height)
-    both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inside
-    return inside / both if both else 0.0

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from eval.multiple_choice.run import run
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import one_line
 
 
 def main(
@@ -14,11 +14,8 @@ def main(
     overrides: Annotated[list[str] | None, typer.Argument(help="dotted.key=value")] = None,
 ) -> None:
     """Ask and score the multiple-choice questions of RECIPE."""
-    try:
+    with one_line("multiple_choice"):
         run(recipe, overrides or ())
-    except FaceLLMError as error:
-        typer.echo(f"multiple_choice: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

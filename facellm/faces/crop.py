@@ -1,6 +1,7 @@
 """Square crops that follow a face's place, size and tilt, and the way back to the picture."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -85,6 +86,16 @@ def roll_of(points: Points) -> float:
     """The tilt of the eye line in radians, positive for a face turned clockwise in the picture."""
     across = points[42:48].mean(0) - points[36:42].mean(0)
     return math.atan2(float(across[1]), float(across[0]))
+
+
+def most_central(boxes: Sequence[Box], size: tuple[int, int]) -> int | None:
+    """Index of the box nearest the middle of a picture of `size` (width, height)."""
+
+    def offset(n: int) -> float:
+        x0, y0, x1, y1 = boxes[n]
+        return abs((x0 + x1) / 2 - size[0] / 2) + abs((y0 + y1) / 2 - size[1] / 2)
+
+    return min(range(len(boxes)), key=offset, default=None)
 
 
 def overlap(first: Box, second: Box) -> float:

@@ -18,7 +18,7 @@ import typer
 from torch import Tensor
 
 from facellm.core.agreement import defined_mean, f1_columns
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import one_line
 from facellm.core.facs import PROTOCOLS
 from facellm.core.statistics import Rows, by_subject, cluster_bootstraps
 from facellm.model import FaceVisionConfig, vision_config
@@ -97,15 +97,12 @@ def main(
     out: Annotated[Path, typer.Option()] = Path("ablation"),
 ) -> None:
     """Train the variants of RECIPE's vision part and compare them on its first corpus."""
-    try:
+    with one_line("ablate"):
         loaded = load_recipe(recipe, [*(overrides or []), f"see.max_steps={steps}"])
         if loaded.threads is not None:
             torch.set_num_threads(loaded.threads)
         crops = [load_crops(c.path, "train", c.limit) for c in loaded.corpora]
         held_out = load_crops(loaded.corpora[0].path, "test")
-    except FaceLLMError as error:
-        typer.echo(f"ablate: {error}", err=True)
-        raise typer.Exit(2) from None
     readings = {
         name: read_units(train_variant(loaded, crops, name, out / name.replace(" ", "-")), held_out)
         for name in VARIANTS
