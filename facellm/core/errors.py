@@ -20,6 +20,10 @@ def one_line(command: str) -> Iterator[None]:
 
 
 def given(value: object, limit: int = 80) -> str:
-    """Quote `value` for an error message, cut to `limit` characters to stay a line."""
+    """Quote `value` for an error message, cut to `limit` characters to stay a line.
+
+    The middle goes: a path is known by its end, an answer by its beginning.
+    """
     text = repr(str(value))
-    return text if len(text) <= limit else text[: limit - 2] + "…'"
+    half = (limit - 1) // 2
+    return text if len(text) <= limit else f"{text[:half]}…{text[-half:]}"
