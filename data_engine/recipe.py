@@ -11,7 +11,7 @@ from data_engine.sources.base import Source
 from data_engine.step import Step
 from data_engine.steps import load_step
 from facellm.core.errors import FaceLLMError, given
-from facellm.core.recipe import Part, check, load
+from facellm.core.recipe import Part, check, load, no_option
 
 Use = dict[str, Any]
 """`use: NAME` with the options of what is named beside it."""
@@ -39,6 +39,9 @@ class Recipe(Part):
     """Items a shard: what is lost at most, besides cached answers, when a run is killed."""
     limit: int | None = Field(default=None, ge=1)
     """Read only the first so many items."""
+    retry: bool = Field(default=False, exclude=True)
+    """Ask again for what a teacher did not answer, see `data_engine.retry`; of this start alone, no
+    part of what the run is."""
 
     @model_validator(mode="before")
     @classmethod
@@ -91,10 +94,7 @@ def _make(kind: type[Made], part: Use, seed: int, where: str) -> Made:
         options.setdefault("seed", seed)
     unknown = set(options) - set(kind.model_fields)
     if unknown:
-        known = ", ".join(kind.model_fields) or "none"
-        raise FaceLLMError(
-            f"{where} ({part['use']}): no option {given(min(unknown))}; expected one of {known}"
-        )
+        raise FaceLLMError(f"{where} ({part['use']}): {no_option(min(unknown), kind.model_fields)}")
     return check(kind, options, f"{where} ({part['use']})")
 
 

@@ -59,7 +59,7 @@ class Row(Record):
     """The gold answer as JSON; None where nothing can be scored."""
     facts: list[FaceLabels] = Field(default_factory=list)
     """What is known of each face the pictures show, picture by picture from the left: what the
-    text is verified against. Never part of a question."""
+    text is verified against. Never part of a question. Empty: the pictures show no face."""
     weak: bool = False
     """Whether the answer rests on labels that a tool estimated."""
     provenance: Provenance

@@ -15,47 +15,24 @@ import shutil
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_engine.assemble import assemble, read_report, table
 from data_engine.identity import claimed, identity, settle
+from data_engine.plan import Stage, plan
 from data_engine.progress import Progress
-from data_engine.recipe import Recipe, Use, load_recipe
-from data_engine.shards import SOURCE, Done, Shards, write_whole
+from data_engine.recipe import Recipe, load_recipe
+from data_engine.retry import ask_again, unanswered
+from data_engine.shards import Done, write_whole
 from data_engine.sources.base import Source
 from data_engine.stage import Tally, apply, room_on_disk, write_stream
-from data_engine.step import Item, Reject, Step
+from data_engine.step import Item, Reject
 from data_engine.work import Job
 from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import dump
 
 RunShards = Callable[[Job, Iterable[int], int], Iterator[Done]]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A group of steps that run together."""
-
-    number: int
-    steps: tuple[Step, ...]
-    """Empty for the sources."""
-    parts: tuple[Use, ...]
-
-    @property
-    def stream(self) -> bool:
-        """Whether the stage runs once over everything, in the main process."""
-        return not self.steps or self.steps[0].whole
-
-    @property
-    def name(self) -> str:
-        """For folders and people."""
-        return "+".join(step.name for step in self.steps) or SOURCE
-
-    def shards(self, folder: Path) -> Shards:
-        """Where the stage's shards lie in a run's folder."""
-        return Shards(folder / "work" / f"{self.number}-{self.name[:60]}")
 
 
 def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False) -> Path:
@@ -82,27 +59,21 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
     with claimed(folder), room_on_disk(folder):
         settle(folder, identity(resolved))
         write_whole(folder / "recipe.yaml", dump(resolved))
+        if recipe.retry:
+            ask_again(folder, stages)
         report = read_report(folder)
         if report is None:
             report = _compute(recipe, sources, stages)
         else:
             print("finished before: nothing to compute", file=sys.stderr)
-        shutil.rmtree(folder / "work", ignore_errors=True)
+        left = unanswered(report)
+        if not left:
+            shutil.rmtree(folder / "work", ignore_errors=True)
         print(f"{table(report)}\n{_held(folder, report)}", file=sys.stderr)
+        if left:
+            print(f"{_named(left)} got no answer; retry=true asks again", file=sys.stderr)
         _export(recipe)
     return folder
-
-
-def plan(recipe: Recipe) -> list[Stage]:
-    """The stages of a recipe, the sources first."""
-    stages = [Stage(0, (), ())]
-    for step, part in zip(recipe.made_steps(), recipe.steps, strict=True):
-        last = stages[-1]
-        if step.whole or last.stream or step.makes_rows:
-            stages.append(Stage(len(stages), (step,), (part,)))
-        else:
-            stages[-1] = Stage(last.number, (*last.steps, step), (*last.parts, part))
-    return stages
 
 
 def _told_of(stages: list[Stage]) -> int | None:
@@ -149,13 +120,21 @@ def _held(folder: Path, report: dict[str, Any]) -> str:
     return f"{folder}: {counts or 'nothing'}"
 
 
+def _named(left: dict[str, int]) -> str:
+    return f"{sum(left.values())} rows ({', '.join(f'{n} {why}' for why, n in left.items())})"
+
+
 def _export(recipe: Recipe) -> None:
-    """Make what the recipe asks for of the finished corpus; what is there already stays."""
+    """Make what the recipe asks for of the finished corpus; what is there already stays.
+
+    A retry adds rows to a corpus that was exported without them: that export is replaced.
+    """
     if recipe.export:
         from data_engine.export import export
 
+        anew = {"overwrite": True} if recipe.retry else {}
         for options in recipe.export:
-            print(export(recipe.output_dir, options), file=sys.stderr)
+            print(export(recipe.output_dir, {**options, **anew}), file=sys.stderr)
 
 
 def _read(sources: list[Source], recipe: Recipe, tally: Tally) -> Iterator[Item | Reject]:

@@ -35,7 +35,7 @@ def export(folder: Path, options: ExportOptions | Mapping[str, Any]) -> Exported
     """
     if not isinstance(options, ExportOptions):
         options = check(ExportOptions, dict(options), "export")
-    rows = _rows_file(folder)
+    rows = rows_file(folder)
     out = options.out or folder / "export"
     made_of = _made_of(rows, options)
     before = _read_json(out / MARKER)
@@ -50,9 +50,9 @@ def export(folder: Path, options: ExportOptions | Mapping[str, Any]) -> Exported
         out,
         options,
         rejects=rejects_of(folder),
-        baseline=None if options.baseline is None else rows_of(_rows_file(options.baseline)),
+        baseline=None if options.baseline is None else rows_of(rows_file(options.baseline)),
         boxes=lambda ids: boxes_of(folder / "samples.jsonl", ids),
-        steps=_steps(folder),
+        steps=steps_of(folder),
         made_of=made_of,
     )
 
@@ -84,13 +84,18 @@ def boxes_of(file: Path, ids: Sequence[str]) -> dict[str, list[Box]]:
     return found
 
 
-def _rows_file(folder: Path) -> Path:
+def rows_file(folder: Path) -> Path:
+    """The rows of a finished run.
+
+    Raises:
+        FaceLLMError: no finished run, or one that gave no rows; with the commonest reasons.
+    """
     path = folder / "rows.jsonl"
     if not (folder / "report.json").is_file():
         raise FaceLLMError(f"{folder} holds no finished run (no report.json); run its recipe first")
     if not path.is_file():
         rejects: Counter[str] = Counter()
-        for step in _steps(folder):
+        for step in steps_of(folder):
             rejects.update({f"{step.step} {reason}": n for reason, n in step.rejects.items()})
         why = ", ".join(f"{what} ({n})" for what, n in rejects.most_common(3))
         raise FaceLLMError(
@@ -101,7 +106,8 @@ def _rows_file(folder: Path) -> Path:
     return path
 
 
-def _steps(folder: Path) -> list[StepCount]:
+def steps_of(folder: Path) -> list[StepCount]:
+    """What the report of a finished run says of each step."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     return [StepCount.model_validate(step) for step in report["steps"]]
 
@@ -111,7 +117,7 @@ def _made_of(rows: Path, options: ExportOptions) -> dict[str, Any]:
     chosen = options.model_dump(mode="json", exclude={"out", "overwrite", "baseline"})
     made_of = {"rows_sha256": _sha256(rows), "options": chosen}
     if options.baseline is not None:
-        made_of["baseline_sha256"] = _sha256(_rows_file(options.baseline))
+        made_of["baseline_sha256"] = _sha256(rows_file(options.baseline))
     return made_of
 
 

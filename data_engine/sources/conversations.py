@@ -52,6 +52,7 @@ class Told(NamedTuple):
     subject: str | None = None
     """The person's id, without a prefix; None takes the first picture, or the row itself."""
     facts: Sequence[FaceLabels] = ()
+    """Left out where the set has no labels: one unlabelled face a picture or video is assumed."""
     truth: dict[str, Any] | None = None
     teacher: str = "not stated"
     """Who wrote the answers, as the set says."""
@@ -112,7 +113,8 @@ class Imported(Source, ABC):
             messages=messages,
             task=told.task,
             truth=told.truth,
-            facts=list(told.facts),
+            # Nobody said what the faces show, which is not that there are none.
+            facts=list(told.facts) or [FaceLabels()] * max(1, len(ids)),
             weak=told.weak,
             provenance=provenance,
             split=told.split or split_of(provenance.subject_id),

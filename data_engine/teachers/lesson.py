@@ -170,9 +170,10 @@ class Lessons:
                     spoken.text if spoken else "", first, pupil.teacher.name,
                     spoken.finish_reason if spoken else None, attempt, usage,
                 )  # fmt: skip
-            # A text that is no answer at all is asked for anew; an answer is shown its errors.
+            # A text that is no answer at all is asked for anew; an answer is shown its errors. Our
+            # own model is never shown them: they would tell it the labels.
             moved = {"sample": sample + attempt * self.samples}
-            fresh = isinstance(result, CallFailure)
+            fresh = pupil.own or isinstance(result, CallFailure)
             prompt = (first if fresh else repair_prompt(first, text, problems)).model_copy(
                 update=moved
             )

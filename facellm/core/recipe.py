@@ -6,15 +6,18 @@ how it is read, overridden and complained about is the same for all and stands h
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facellm.core.errors import FaceLLMError, given
 
+_ALTERNATIVE = re.compile(r"[A-Z]\w*$|[\w-]+\[.*\]$|(?:int|float|str|bool)$")
+"""A part of an error's place that is no key: pydantic's name of one of the types allowed there."""
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -62,10 +65,41 @@ def check(kind: type[AnyPart], data: Any, where: str) -> AnyPart:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")  # ours, raised by a validator
+        # Of a value that may be several things, the error of the one that it resembles most.
+        first = max(error.errors(), key=lambda e: len(e["loc"]))
+        place, message = list(first["loc"]), first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = no_option(str(place.pop()), _keys_at(kind, place))
+        key = ".".join(str(part) for part in place if not _ALTERNATIVE.match(str(part)))
         raise FaceLLMError(f"{where}: {key + ': ' if key else ''}{message}") from None
+
+
+def no_option(name: str, known: Iterable[str]) -> str:
+    """The message about a key that is none of the known ones; names the nearest of these."""
+    names = list(known)
+    near = get_close_matches(name, names, 1)
+    guess = f" (did you mean {near[0]}?)" if near else ""
+    return f"no option {given(name)}{guess}; expected one of {', '.join(names) or 'none'}"
+
+
+def _keys_at(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """The keys that may stand at a place, given as pydantic tells it."""
+    models = [kind]
+    for part in place:
+        models = [m for model in models for m in _models_of(model, part)] or models
+    return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _models_of(model: type[BaseModel], key: int | str) -> list[type[BaseModel]]:
+    """The models that the value of a field may be, or hold."""
+    field = model.model_fields.get(str(key))
+    return _named_in(field.annotation) if field is not None else []
+
+
+def _named_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _named_in(inner)]
 
 
 def dump(recipe: BaseModel) -> str:

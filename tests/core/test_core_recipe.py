@@ -15,6 +15,7 @@ class Outer(Part):
     name: str
     inner: Inner = Inner()
     items: list[Inner] = Field(default_factory=list)
+    mixed: Inner | list[Inner] = Inner()
 
 
 @pytest.fixture
@@ -46,7 +47,21 @@ def test_what_is_dumped_is_read_back(path, tmp_path):
         ("name: [1", [], "is not YAML"),
         ("name: ${NOT_SET_ANYWHERE}", [], "NOT_SET_ANYWHERE"),
         ("inner: {}", [], "name: Field required"),
-        ("name: a\nother: 1", [], "other: Extra inputs"),
+        ("name: a\nother: 1", [], "no option 'other'; expected one of name, inner, items, mixed"),
+        (
+            "name: a\nnames: 1",
+            [],
+            r"no option 'names' \(did you mean name\?\); expected one of name, i",
+        ),
+        (
+            "name: a",
+            ["inner.rat=1"],
+            r"inner: no option 'rat' \(did you mean rate\?\); expected one",
+        ),
+        ("name: a\nitems: [{}, {x: 1}]", [], "items.1: no option 'x'; expected one of rate"),
+        ("name: a\nmixed: {rte: 1}", [], "mixed: no option 'rte'"),
+        ("name: a\nmixed: [{rate: 1}, {rte: 1}]", [], "mixed.1: no option 'rte'"),
+        ("name: a\nmixed: [{rate: much}]", [], "mixed.0.rate: Input should be a valid number"),
         ("name: a", ["name"], "has no '='"),
         ("items: [{}]", ["items.3.rate=1"], "names no place"),
         ("name: a", ["name.b=1"], "names no place"),

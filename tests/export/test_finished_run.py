@@ -102,7 +102,7 @@ def test_folders_that_are_no_finished_run(tmp_path: Path, run: Path) -> None:
     [
         ({"forms": ["arrow"]}, "export: forms.0"),
         ({"forms": []}, "export: forms"),
-        ({"shards": 8}, "export: shards"),
+        ({"shards": 8}, "export: no option 'shards'"),
         ({"name": "../up"}, "export: name"),
     ],
 )

@@ -13,7 +13,9 @@ from data_engine.row import Row
 from data_engine.sources import load_source
 from data_engine.sources.base import content_id
 from data_engine.step import Reject
+from data_engine.steps.verify import Verify
 from facellm.core.errors import FaceLLMError
+from facellm.core.sample import FaceLabels
 
 ASK, TELL = "<image>\nWho smiles?", "Nobody."
 
@@ -80,6 +82,21 @@ def test_openai_messages_may_hold_typed_parts(chat):
     assert [Path(v).name for v in rows[1].videos] == ["v.mp4"]
     assert rows[2].sample_ids == []
     assert rows[2].provenance.subject_id == f"chat-row:{rows[2].id}"
+
+
+def test_an_answer_no_label_speaks_about_is_rejected_as_that(chat, out):
+    smile = "The lip corners are pulled up (AU12). The face looks happy."
+    rows = chat(
+        llava("a.jpg", "<image>What shows?", smile),
+        {"images": ["a.jpg", "b.jpg"], "messages": [
+            {"role": "user", "content": "<image><image>Who smiles?"},
+            {"role": "assistant", "content": "Both. " + smile}]},
+    )  # fmt: skip
+    assert [row.facts for row in rows] == [[FaceLabels()], [FaceLabels()] * 2]
+    found = list(Verify().run(rows, out))
+    assert [reject.reason for reject in found] == ["unsupported:AU12"] * 2
+    assert "no label speaks about AU12" in found[0].detail
+    assert list(Verify(unlabelled="allow").run(rows, out)) == rows
 
 
 def test_ids_depend_on_content_alone(chat):
@@ -262,7 +279,7 @@ def test_fea20k_reads_one_stage_and_keeps_the_labels(tmp_path, out):
         ("train", {"action_units": [6, 12], "emotions": ["happiness"]}),
         ("train", {"action_units": [4, 33], "emotions": []}),
     ]  # fmt: skip
-    assert [[f.emotion for f in r.facts] for r in rows] == [[], ["happiness"], []]
+    assert [[f.emotion for f in r.facts] for r in rows] == [[None], ["happiness"], [None]]
     assert said(rows[2]) == [
         ("user", ["<image>", "Which units act?"]), ("assistant", ["The brows are lowered."]),
     ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 `with FakeServer(delay=0.2) as server:` runs a real HTTP server in a process of its own (so that its
 work is not counted as the client's) and stops it. What it does with a request is in the request:
-words such as `[[html]]` in the last user text choose a failure, so that no state is shared.
+words such as `[[html]]` in the last user text choose a failure, so that no state is shared. One
+with `faulty=True` fails some requests by their seed, whatever they say.
 """
 
 import asyncio
@@ -43,6 +44,9 @@ REPLIES = {
     "angry": lambda: completion("The face looks angry."),
 }
 
+FAULTS = {0: ("html", None), 1: ("status", "503"), 2: ("hang", None)}
+"""Of a faulty server, by the rest of the seed over six."""
+
 
 def command_of(request):
     """The command in the last user text or, for whole runs, in the request's own field."""
@@ -61,8 +65,9 @@ async def reply(send, status, body, kind=b"application/json"):
     await send({"type": "http.response.body", "body": body})
 
 
-async def answer(send, request, delay):
-    command, number = command_of(request)
+async def answer(send, request, delay, faulty):
+    fault = FAULTS.get(request["seed"] % 6) if faulty else None
+    command, number = fault or command_of(request)
     await asyncio.sleep(60 if command == "hang" else delay)
     if command == "status":
         await reply(send, int(number), b'{"error": {"message": "told to"}}')
@@ -81,7 +86,7 @@ async def answer(send, request, delay):
         await reply(send, 200, json.dumps(make()).encode())
 
 
-def application(delay, at_once, counts):
+def application(delay, at_once, counts, faulty):
     """The ASGI application; `counts` is requests, most at once, now."""
     gate = asyncio.Semaphore(at_once)
 
@@ -101,14 +106,14 @@ def application(delay, at_once, counts):
         counts[1] = max(counts[1], counts[2])
         try:
             async with gate:
-                await answer(send, json.loads(body), delay)
+                await answer(send, json.loads(body), delay, faulty)
         finally:
             counts[2] -= 1
 
     return app
 
 
-def _serve(port, delay, at_once, ready, cpu):
+def _serve(port, delay, at_once, ready, cpu, faulty):
     import uvicorn
 
     if cpu is not None:
@@ -117,7 +122,7 @@ def _serve(port, delay, at_once, ready, cpu):
         os.sched_setaffinity(0, {cpu})
     counts = [0, 0, 0]
     config = uvicorn.Config(
-        application(delay, at_once, counts), host="127.0.0.1", port=port, log_level="error",
+        application(delay, at_once, counts, faulty), host="127.0.0.1", port=port, log_level="error",
         backlog=4096, timeout_keep_alive=30,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -135,14 +140,16 @@ def _serve(port, delay, at_once, ready, cpu):
 class FakeServer:
     """A context manager; `url` is the base URL, `counts()` what was asked so far."""
 
-    def __init__(self, delay=0.0, at_once=10_000, cpu=None):
+    def __init__(self, delay=0.0, at_once=10_000, cpu=None, faulty=False):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
         spawn = multiprocessing.get_context("spawn")
         self._ready = spawn.Event()
         self._process = spawn.Process(
-            target=_serve, args=(self.port, delay, at_once, self._ready, cpu), daemon=True
+            target=_serve,
+            args=(self.port, delay, at_once, self._ready, cpu, faulty),
+            daemon=True,
         )
         self.url = f"http://127.0.0.1:{self.port}/v1"
 

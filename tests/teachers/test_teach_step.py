@@ -139,6 +139,15 @@ def test_our_own_model_sees_the_picture_and_the_question_alone(server, tmp_path)
         taught(tmp_path, teacher(server, "echo", kind="own"), 3)
 
 
+def test_our_own_model_is_not_told_its_errors_which_name_the_labels(server, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    before = server.counts()[0]
+    (reject,) = taught(tmp_path, teacher(server, "mend", kind="own"), 1)
+    assert reject.reason == "wrong_unit:AU15" and server.counts()[0] - before == 3
+    (row,) = taught(tmp_path, teacher(server, "mend", kind="endpoint"), 1)
+    assert row.making.attempts == 2
+
+
 def test_a_second_run_pays_nothing_and_gives_the_same_rows(server, tmp_path):
     first = taught(tmp_path, teacher(server), 20)
     before = server.counts()[0]
