@@ -94,5 +94,6 @@ def calibration_metrics(
     share = cluster_mean(
         [one.subject_id for one in came],
         [float(unusable(one.probabilities) is None) for one in came],
+        share=True,
     )
     return why, {"probabilities": share, **{name: found[name] for name in kept}}

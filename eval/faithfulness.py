@@ -160,4 +160,4 @@ def counterfactual_metrics(results: Sequence[PairResult]) -> dict[str, Interval]
 
 
 def _mean(pairs: Sequence[tuple[str, float]]) -> Interval:
-    return cluster_mean([subject for subject, _ in pairs], [value for _, value in pairs])
+    return cluster_mean([subject for subject, _ in pairs], [v for _, v in pairs], share=True)

@@ -66,18 +66,21 @@ class Clusters:
         """Apply a statistic of weights (D, N) → (D,) or (D, M) to every draw."""
         return np.concatenate([statistic(weights) for weights in self.weights()])
 
-    def interval(self, values: Floats, counted: Bools | None = None) -> Interval:
+    def interval(
+        self, values: Floats, counted: Bools | None = None, share: bool = False
+    ) -> Interval:
         """The interval of one number from its values over the draws.
 
         Args:
             values: (1 + draws,), NaN where undefined.
             counted: which samples stand behind the number (N,); None: all.
+            share: whether the number is a mean of values in [0, 1].
         """
         samples = self.of_sample if counted is None else self.of_sample[counted]
         if not len(samples):
             return Interval(value=None, low=None, high=None, n=0)
         sizes = np.unique(samples, return_counts=True)[1]
-        return interval_of(float(values[0]), values[1:], sizes.tolist())
+        return interval_of(float(values[0]), values[1:], sizes.tolist(), share)
 
     def intervals(
         self, values: Mapping[str, Floats], counted: Bools | None = None
@@ -85,12 +88,12 @@ class Clusters:
         """The intervals of several numbers with the same samples behind them."""
         return {name: self.interval(draws, counted) for name, draws in values.items()}
 
-    def mean(self, rows: ArrayLike, counted: Bools | None = None) -> Interval:
-        """The mean of one number a sample (N,), over the counted samples."""
+    def mean(self, rows: ArrayLike, counted: Bools | None = None, share: bool = False) -> Interval:
+        """The mean of one number a sample (N,), over the counted samples; see `interval`."""
         known = np.ones(len(self), dtype=bool) if counted is None else counted
         filled = np.where(known, np.asarray(rows, dtype=np.float64), 0.0)
         sums = self.sums(np.column_stack([filled, known]))
-        return self.interval(ratio(sums[:, 0], sums[:, 1]), known)
+        return self.interval(ratio(sums[:, 0], sums[:, 1]), known, share)
 
 
 def ratio(above: ArrayLike, below: ArrayLike) -> Floats:

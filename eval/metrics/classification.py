@@ -99,7 +99,8 @@ def classification(
     clusters = Clusters(subjects)
     draws = class_draws(clusters, p, g, len(classes))
     overall = {name: draws[name] for name in ("accuracy", "uar", "macro_f1", "answered")}
-    found = clusters.intervals({"war": draws["accuracy"], **overall})
+    found = clusters.intervals(overall)
+    found["accuracy"] = found["war"] = clusters.interval(draws["accuracy"], share=True)
     for i, name in enumerate(classes):
         found[f"recall/{name}"] = clusters.interval(draws["recall"][:, i], g == i)
         found[f"precision/{name}"] = clusters.interval(draws["precision"][:, i], p == i)

@@ -5,10 +5,15 @@ are drawn instead (cluster bootstrap). The interval is the expanded percentile i
 Hesterberg (2015): plain percentiles are too narrow for few subjects, so the quantiles move
 outwards as far as Student's t stands out over the normal distribution; subjects of unequal size
 count as fewer.
+
+Shares (accuracies, and means of scores in [0, 1]) are skewed near 0 and 1, where percentiles miss
+the truth too often, and the draws of a perfect score know no doubt. Their interval is Student's on
+the logit scale, with the standard error of the draws; a share of 0 or 1 gets Wilson's, with people
+for samples. `python -m eval.coverage` measures how often both hold the truth.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -99,6 +104,7 @@ def cluster_formulas(
     formulas: Callable[[Rows], ArrayLike],
     n: int = 1000,
     seed: int = 0,
+    shares: Collection[str] = (),
 ) -> dict[str, Interval]:
     """As `cluster_bootstraps` and on its draws, for numbers that are formulas over sums of columns.
 
@@ -111,6 +117,7 @@ def cluster_formulas(
         formulas: maps sums (D, K) to one number a name (D, names), NaN where undefined.
         n: draws.
         seed: of the draws.
+        shares: which of the numbers are means of values in [0, 1].
     """
     groups = [np.asarray(v, dtype=np.float64) for v in values_per_subject.values()]
     groups = [g.reshape(len(g), -1) for g in groups if len(g)]
@@ -124,14 +131,23 @@ def cluster_formulas(
     values = np.asarray(formulas(sums), dtype=np.float64).reshape(len(sums), len(names))
     sizes = [len(g) for g in groups]
     return {
-        name: interval_of(float(values[0, i]), values[1:, i], sizes) for i, name in enumerate(names)
+        name: interval_of(float(values[0, i]), values[1:, i], sizes, name in shares)
+        for i, name in enumerate(names)
     }
 
 
-def cluster_mean(subjects: Sequence[str], values: Sequence[float]) -> Interval:
-    """The mean of one number a sample, with its interval clustered by subject."""
+def cluster_mean(subjects: Sequence[str], values: Sequence[float], share: bool = False) -> Interval:
+    """The mean of one number a sample, with its interval clustered by subject.
+
+    Args:
+        subjects: (N,).
+        values: (N,).
+        share: whether they lie in [0, 1] by what they are (hits, scores), not by chance.
+    """
     rows = by_subject(subjects, [(value, 1.0) for value in values])
-    return cluster_formulas(rows, ("mean",), lambda sums: sums[:, 0] / sums[:, 1])["mean"]
+    shares = ("mean",) if share else ()
+    found = cluster_formulas(rows, ("mean",), lambda sums: sums[:, 0] / sums[:, 1], shares=shares)
+    return found["mean"]
 
 
 def subject_picks(subjects: int, n: int, seed: int) -> NDArray[np.int64]:
@@ -141,13 +157,14 @@ def subject_picks(subjects: int, n: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(subjects, size=(n, subjects))
 
 
-def interval_of(value: float, draws: Rows, sizes: Sequence[int]) -> Interval:
+def interval_of(value: float, draws: Rows, sizes: Sequence[int], share: bool = False) -> Interval:
     """The interval of a number from its bootstrap draws.
 
     Args:
         value: over all samples; NaN is undefined.
         draws: the number in each draw (D,); draws that leave it undefined are NaN and not counted.
         sizes: how many samples behind the number each person gave, none of them 0.
+        share: whether the number is a mean of values in [0, 1].
     """
     n, subjects = sum(sizes), len(sizes)
     known = draws[~np.isnan(draws)]
@@ -155,9 +172,40 @@ def interval_of(value: float, draws: Rows, sizes: Sequence[int]) -> Interval:
         return Interval(value=None, low=None, high=None, n=n, subjects=subjects)
     if not known.size or subjects < 2:
         return Interval(value=value, low=None, high=None, n=n, subjects=subjects)
-    tail = expanded_tail(effective_subjects(sizes))
-    low, high = (float(x) for x in np.quantile(known, (tail, 1.0 - tail)))
+    if share:
+        low, high = share_ends(value, float(known.std()), effective_subjects(sizes))
+    else:
+        tail = expanded_tail(effective_subjects(sizes))
+        low, high = (float(x) for x in np.quantile(known, (tail, 1.0 - tail)))
     return Interval(value=value, low=low, high=high, n=n, subjects=subjects)
+
+
+def share_ends(share: float, deviation: float, subjects: float) -> tuple[float, float]:
+    """Both ends of the 95 % interval of a share, within [0, 1].
+
+    Logit(share) ± t·s, with t Student's for S − 1 degrees of freedom and s the deviation of the
+    draws, freed of its bias by √(S / (S − 1)) and divided by share·(1 − share), which takes it to
+    the logit scale (Agresti, Categorical Data Analysis, 3.1). All or nothing has no deviation to
+    learn from: it is taken for the common answer of S people and gets the interval of Wilson
+    (1927) with t for z, which reaches t² / (S + t²) inwards.
+
+    Args:
+        share: over all samples, in [0, 1].
+        deviation: standard deviation of the bootstrap draws.
+        subjects: effective number of people S, counted as 2 at least.
+    """
+    s = max(2.0, subjects)
+    t = student_t(s - 1.0)
+    if min(share, 1.0 - share) < 1e-9:
+        reach = t * t / (s + t * t)
+        return (0.0, reach) if share < 0.5 else (1.0 - reach, 1.0)
+    half = t * deviation * math.sqrt(s / (s - 1.0)) / (share * (1.0 - share))
+    odds = math.log(share / (1.0 - share))
+    return _logistic(odds - half), _logistic(odds + half)
+
+
+def _logistic(x: float) -> float:
+    return 0.5 + 0.5 * math.tanh(x / 2)
 
 
 def effective_subjects(sizes: Sequence[int]) -> float:

@@ -146,8 +146,8 @@ class Task(ABC, Generic[A]):
         subjects = [s.subject_id for s in scored]
         parsed = [float(not isinstance(s.prediction, ParseFailure)) for s in scored]
         return {
-            "score": cluster_mean(*_columns(values)),
-            "parsed": cluster_mean(subjects, parsed),
+            "score": cluster_mean(*_columns(values), share=True),
+            "parsed": cluster_mean(subjects, parsed, share=True),
         }
 
     def part_means(self, scored: Sequence[Scored[A]], parts: Sequence[str]) -> dict[str, Interval]:
@@ -156,7 +156,7 @@ class Task(ABC, Generic[A]):
         for part in parts:
             values = [(s.subject_id, s.score.parts.get(part)) for s in scored]
             known = [(subject, value) for subject, value in values if value is not None]
-            means[part] = cluster_mean(*_columns(known))
+            means[part] = cluster_mean(*_columns(known), share=True)
         return means
 
 
