@@ -15,8 +15,10 @@ from functools import partial
 from typing import Any, cast
 
 from eval.read.age import read_age
+from eval.read.authentic import read_authentic
 from eval.read.body import body_of, failure
 from eval.read.expression import read_expression
+from eval.read.pairs import pairs_of
 from eval.read.settle import ANSWER, FINAL
 from eval.read.units import Stated, read_units
 from eval.read.valence_arousal import read_valence_arousal
@@ -198,21 +200,23 @@ def _authenticity(text: str) -> AuthenticityAnswer | ParseFailure:
         return read
     yes = read_yes_no(text)
     if isinstance(yes, ParseFailure):
-        return yes
+        stated = read_authentic(text)
+        return yes if stated is None else AuthenticityAnswer(authentic=stated)
     if (_FAKE if yes else _REAL).search(text):
         return failure("yes or no, and words for the other side", text)
     return AuthenticityAnswer(authentic=yes)
 
 
 def _one_object(task_name: str, text: str) -> Any:
-    """The task's own reading of the one JSON object in a text, such as one in a code fence."""
+    """The task's own reading of the one object in a text: JSON, or nothing but `name: value`."""
     body = body_of(text)
     if isinstance(body, ParseFailure):
         return body
-    if len(body.json) != 1 or not isinstance(body.json[0], dict):
+    found = body.json or (pairs_of(body.text),)
+    if len(found) != 1 or not isinstance(found[0], dict):
         return failure(f"no answer of the task {task_name}", text)
     try:
-        read = TASKS[task_name].parse(json.dumps(body.json[0], allow_nan=False))
+        read = TASKS[task_name].parse(json.dumps(found[0], allow_nan=False))
     except ValueError:
         return failure("a number in the JSON is none", text)
     return failure(read.reason, text) if isinstance(read, ParseFailure) else read

@@ -4,6 +4,7 @@ import re
 
 from eval.read.labels import fail
 from eval.read.loose_json import under
+from eval.read.numbers import unexplained
 from eval.read.polarity import sentences
 from eval.read.settle import Kind, settle
 from eval.read.unit_values import number_of
@@ -27,7 +28,8 @@ _NUMBER_WORDS = re.compile(
     re.I,
 )
 _TOLERANCE = re.compile(
-    r"\(?\s*(?:±|\+/-|\+-|,?\s*give or take)\s*[0-9]+(?:\.[0-9]+)?(?:\s*years?)?\s*\)?"
+    r"\(?\s*(?:±|\+/-|\+-|,?\s*give or take|,?\s*plus or minus)\s*[0-9]+"
+    r"(?:\.[0-9]+)?(?:\s*years?)?\s*\)?"
     r"|\bor so\b",
     re.I,
 )
@@ -40,8 +42,8 @@ _MARKED = (
     ),
     re.compile(
         _N + r"(?:[- ]?years?[- ]old|\s*years? of age"
-        r"|\s*(?:years?|yrs?|y/?o)\b(?!\s+(?:ago|of|later|before|after|apart))"
-        r"|\s*(?:ans|jahre|años|anni|anos)\b|\s*[岁歳])",
+        r"|\s*(?:years?|yrs?|y/?o|y\.\s?o\.?)(?!\w)(?!\s+(?:ago|of|later|before|after|apart))"
+        r"|\s*(?:ans|jahre|años|anni|anos)\b|\s*[岁歳]|\s*(?:سنة|عاما?)(?!\w))",
         re.I,
     ),
 )
@@ -49,9 +51,14 @@ _MONTHS = re.compile(_N + r"[- ]?months?(?:[- ]old)?\b(?!\s+(?:ago|later))", re.
 _VAGUE = re.compile(
     r"[0-9]\s*(?:-|–|—|/|\bto\b|\bor\b|\band\b|\bbis\b)\s*[0-9]|[0-9]0'?s\b|[0-9]\s*\+|"
     r"[<>≥≤]\s*[0-9]|\b(?:over|under|above|below|older|younger|at least|at most|more|less|"
-    r"between|close to|nearly|almost|not|no|n't|never)\b|n't\b",
+    r"as \w+ as|than|for|since|within|last|between|close to|nearly|almost|"
+    r"not|no|n't|never)\b|n't\b",
     re.I,
 )
+_DECADE = re.compile(
+    r"\b[0-9]0'?s\b|\b(?:twen|thir|for|fif|six|seven|eigh|nine)ties\b|[0-9]0(?:代|多岁)", re.I
+)
+"""A range, even with a number beside it."""
 _ALONE = re.compile(_N + r"(?=\s*(?:[.,;:!)]|\Z))(?![.,][0-9])")
 
 
@@ -63,18 +70,25 @@ def read_age(text: str) -> float | ParseFailure:
 def _from_text(text: str) -> float | ParseFailure:
     plain = _NUMBER_WORDS.sub(_digits, _TOLERANCE.sub(" ", text))
     said = " . ".join(sentences(plain))
+    if _DECADE.search(said):
+        return fail("a decade is named")
     if not re.search(r"[0-9]", said):
         return fail("no number is named")
     found: set[float] = set()
+    written: set[float] = set()
     for pattern in _MARKED:
         for match in pattern.finditer(said):
             if _vague_around(said, match):
                 return fail("the age is a range, a bound or denied")
             found.add(number_of(match[1]))
+            written.add(number_of(match[1]))
     for match in _MONTHS.finditer(said):
         found.add(number_of(match[1]) / 12.0)
+        written.add(number_of(match[1]))
     if not found:
         return _only_number(said)
+    if unexplained(said) - written:
+        return fail("other numbers beside the age")
     return _in_range(found.pop()) if len(found) == 1 else fail("several ages are named")
 
 
@@ -87,10 +101,10 @@ def _vague_around(said: str, match: re.Match[str]) -> bool:
 def _only_number(said: str) -> float | ParseFailure:
     if len(said.split()) > SHORT or _VAGUE.search(said):
         return fail("no age is named, or only vaguely")
-    numbers = _ALONE.findall(said)
-    if len(numbers) != 1 or len(re.findall(r"[0-9]+(?:[.,][0-9]+)?", said)) != 1:
+    numbers = unexplained(said)
+    if len(numbers) != 1 or not numbers & {number_of(number) for number in _ALONE.findall(said)}:
         return fail("no single number that could be an age")
-    return _in_range(number_of(numbers[0]))
+    return _in_range(numbers.pop())
 
 
 def _digits(match: re.Match[str]) -> str:

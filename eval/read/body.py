@@ -21,6 +21,8 @@ _TEXT_COMMAND = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|mathrm|mathbf|mathit)\{([
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _MARKUP = re.compile(r"\*+|`+|__|~~|^[ \t]*(?:#{1,6}|>+|[-•])[ \t]+", re.MULTILINE)
 _DOLLAR = re.compile(r"\$+|\\[()\[\]]")
+_VOWELS = re.compile("[\u064b-\u0652]")
+"""Marks that Arabic words may be written with or without."""
 _BLANKS = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"[^\S\n]*\n\s*")
 _BULLET_NUMBER = re.compile(r"\A\s*1[.)]\s+(?=\D)(?![\s\S]*^\s*2[.)]\s)", re.MULTILINE)
@@ -51,7 +53,7 @@ def body_of(text: str) -> Body | ParseFailure:
         return failure("the answer ends while thinking", text)
     if len(rest) > LIMIT:
         return failure(f"an answer of {len(rest)} characters; at most {LIMIT} are read", text)
-    rest = unicodedata.normalize("NFKC", rest.translate(_STRAIGHT))
+    rest = _VOWELS.sub("", unicodedata.normalize("NFKC", rest.translate(_STRAIGHT)))
     rest = _BOXED.sub(r"<answer>\1</answer>", _TEXT_COMMAND.sub(r"\1", rest))
     tagged, rest = _tagged(rest)
     values, plain, after = split_json(rest)

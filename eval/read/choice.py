@@ -21,13 +21,13 @@ _NAMED = 4
 _LETTER = r"(?<![A-Za-z0-9'])(?:{})(?![A-Za-z0-9'])"
 _NAMED_BEFORE = re.compile(r"(?:\b(?:option|choice|letter)|[\[(]|选(?:项)?|:)\s*\Z", re.I)
 _BEFORE = re.compile(
-    r"(?:\A|\n|[,;:\[(]|是|为|选(?:项)?|\b(?:option|choice|letter|is|it's|be|choose|pick|select|think|"
-    r"say|answer|so|thus|therefore|but|not|nor|neither|either|both|and|or|between|out|guess|leaves))"
+    r"(?:\A|\n|[,;:\[(]|是|为|は|选(?:项)?|\b(?:option|choice|letter|is|it's|be|choose|pick|select|think|"
+    r"say|answer|so|thus|therefore|but|not|nor|neither|either|both|and|or|between|out|guess|leaves|means)|->|→)"
     r"[\s\"']*\Z",
     re.I,
 )
 _AFTER = re.compile(
-    r"\A\s*(?:\Z|[.,:;!()\]。，、=]|[-–—]\s|\n|です|选项|(?:is|are|was) (?:the )?"
+    r"\A\s*(?:\Z|[.,:;!()\]。，、=]|[-–—]\s|\n|です|选项|seems\b|(?:is|are|was) (?:the )?"
     r"(?:correct|right|best|wrong|incorrect|not\b)|\b(?:because|since|as)\b)",
     re.I,
 )
@@ -78,6 +78,8 @@ class _Options:
         self._letters = re.compile(_LETTER.format("|".join(sorted(options))))
         named = {t: k for k, t in self.texts.items() if sum(c.isalnum() for c in t) >= _NAMED}
         self._named = Vocabulary(named)
+        short = {t: k for k, t in self.texts.items() if sum(c.isalnum() for c in t) > 1}
+        self._rivals = Vocabulary(short)
 
     def exact(self, text: str) -> str | None:
         """The option whose text this is, letter aside; None unless it is exactly one."""
@@ -95,7 +97,8 @@ class _Options:
             if mentions(text, self._spans):
                 return found
             named = read_label(text, self._named)
-            return named if isinstance(named, str) and self._telling(text) else found
+            alone = named == read_label(text, self._rivals) and self._telling(text)
+            return named if alone else found
         return found
 
     def _telling(self, text: str) -> bool:
@@ -109,14 +112,32 @@ class _Options:
 
     def from_json(self, value: object) -> str | ParseFailure:
         """A letter or an option's text under a key that names the answer."""
+        if isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
         given = [value] if isinstance(value, str) else list(under(value, _KEYS))
         if len(given) == 1 and isinstance(given[0], str):
-            return self.from_segment(given[0])
+            letter = self.from_segment(given[0])
+            beside = self._exact_in(value) if isinstance(value, dict) else set()
+            rival = isinstance(letter, str) and bool(beside - {letter})
+            return fail(f"{letter} with the text of another option") if rival else letter
         return fail("the JSON holds no single choice")
+
+    def _exact_in(self, value: Mapping[str, object]) -> set[str]:
+        """The options whose exact text stands beside the answer in its object."""
+        texts = (self.exact(inner) for inner in value.values() if isinstance(inner, str))
+        return {letter for letter in texts if letter}
+
+    def _begun(self, text: str) -> str | None:
+        """The one option that a whole answer of words begins, as `Both` does `Both eyebrows`."""
+        words = _normal(text)
+        if not words.replace(" ", "").isalpha() or len(words) < _NAMED:
+            return None
+        letters = [k for k, option in self.texts.items() if f"{option} ".startswith(f"{words} ")]
+        return letters[0] if len(letters) == 1 else None
 
     def _alone(self, text: str) -> str | ParseFailure | None:
         """An answer that is a letter, an option's text, or both; None for any other."""
-        if letter := self.exact(text):
+        if letter := self.exact(text) or self._begun(text):
             return letter
         if match := _BARE.match(text):
             letter = match[1].upper()
@@ -134,7 +155,7 @@ class _Options:
         letter = chosen.pop()
         if letter.startswith("?"):
             return fail(f"{letter[1:]} stands in a sentence and may be a word")
-        clash = self._text_behind(text, letter)
+        clash = self._text_behind(text, letter) or self._text_beside(text, letter)
         return fail(f"{letter} with the text of {clash}") if clash else letter
 
     def _text_behind(self, text: str, letter: str) -> str | None:
@@ -144,6 +165,11 @@ class _Options:
             if other and other != letter:
                 return other
         return None
+
+    def _text_beside(self, text: str, letter: str) -> str | None:
+        """The option that the same text states in words, if that is another."""
+        stated = {m.key for m in mentions(text, self._named.spans) if m.polarity is Polarity.STATED}
+        return min(stated) if stated and letter not in stated else None
 
     def _spans(self, sentence: str) -> list[Span]:
         """Letters that stand as letters; a doubtful one is marked with `?` and decides nothing."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from eval.read.body import failure
-from eval.read.labels import Vocabulary, label_from_json, read_label
+from eval.read.labels import Vocabulary, label_from_json, misspelt, read_label
 from eval.read.settle import ANSWER, FINAL, Kind, settle
 from eval.read.words import ADVERBS, CODES, EMOTIONS_IN_WORDS
 from facellm.core.emotions import EMOTIONS
@@ -59,7 +59,10 @@ def _basic_kind() -> Kind[str]:
 def _kind(vocabulary: Vocabulary, codes: Mapping[str, str]) -> Kind[str]:
     def from_text(text: str) -> str | ParseFailure:
         word = text.strip(_EDGES).lower()
-        return codes[word] if word in codes else read_label(text, vocabulary)
+        if word in codes:
+            return codes[word]
+        label = read_label(text, vocabulary)
+        return label if isinstance(label, str) else misspelt(word, vocabulary) or label
 
     def from_segment(segment: str) -> str | ParseFailure:
         return from_text(_COMPANY.split(segment)[0])

@@ -1,7 +1,8 @@
 """Read which one of a set of labels an answer gives; `expression` and `choice` build on it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
 
 from eval.read.loose_json import under
@@ -18,6 +19,32 @@ _CONCLUDES = re.compile(
     r"altogether|so\b|insgesamt|also\b|donc|en resumen|因此|所以|总体)",
     re.I,
 )
+
+
+BARE = 2
+"""Words that a sentence may have beside a label without saying what the label is about."""
+NEAR = 200
+"""Characters on either side of a label that may say what it is about."""
+_EDGES = " \t\n\"'.,!:()[]|-–"
+_GIVES = re.compile(
+    r"\b(?:is|are|'s|be|being|look\w*|appear\w*|seem\w*|show\w*|display\w*|express\w*|emotion\w*|"
+    r"exhibit\w*|convey\w*|suggest\w*|indicat\w*|reads?|reveal\w*|feel\w*|classif\w*|call\w*|say|"
+    r"see|observ\w*|sense|a[ck]ti[vf]\w*|only|present|visible|code|identif\w*|detect\w*|"
+    r"go|choose|guess|answer|label|face|signs? of|"
+    r"ist|sind|wirkt|zeigt|scheint|sieht|drückt|gesicht\w*|est|(?:il|elle|on) a|"
+    r"semble|paraît|exprime|montre|visage|"
+    r"air|es|está|parece|muestra|expresa|expresión|cara)\b",
+    re.I,
+)
+_CUT = re.compile(r"[.;:]|\b(?:but|because)\b")
+_CUT_BY_COMMA = re.compile(rf"{_CUT.pattern}|,")
+_APART = re.compile(r"\W*(?:[.,;:!|=()\n–—→]|\s-|\Z|\b(?:rather|instead|with|and|or|not)\b)")
+_LINKED = re.compile(r"(?:[|=→]|->)\s*\Z")
+"""Words by which an answer says what a face shows."""
+LONG = 6
+"""Letters from which a misspelt word can be told from another word."""
+ALIKE = 0.85
+"""Share of letters in common, of both words; below it a word may be another one."""
 
 
 class Vocabulary:
@@ -55,10 +82,11 @@ class Vocabulary:
 
 @lru_cache(maxsize=64)
 def _alternatives(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    """All phrases, longest first; those in Latin letters as whole words only."""
+    """All phrases, longest first; those in Latin and Arabic letters as whole words only."""
     ordered = sorted(phrases, key=len, reverse=True)
     parts = [
         rf"(?<![\w]){re.escape(p)}(?![\w])" if p.isascii() or "\u00c0" <= max(p) < "\u0250"
+        else rf"(?:(?<![\w])|(?<=ال)){p}(?=[اة]?(?![\w]))" if "\u0600" <= max(p) < "\u0700"
         else re.escape(p)
         for p in ordered
     ]  # fmt: skip
@@ -70,6 +98,15 @@ def fail(reason: str) -> ParseFailure:
     return ParseFailure(reason=reason, text="")
 
 
+def misspelt(word: str, vocabulary: Vocabulary) -> str | None:
+    """The label of a long word that a whole answer misspells, as `hapiness`; None for others."""
+    if len(word) < LONG or not word.isalpha():
+        return None
+    known = [p for p in vocabulary.phrases if len(p) >= LONG and p[0] == word[0]]
+    labels = {vocabulary.phrases[p] for p in get_close_matches(word, known, 3, ALIKE)}
+    return labels.pop() if len(labels) == 1 else None
+
+
 def read_label(text: str, vocabulary: Vocabulary) -> str | ParseFailure:
     """The one label a text states; a failure for none, several, or one that is only denied.
 
@@ -77,6 +114,8 @@ def read_label(text: str, vocabulary: Vocabulary) -> str | ParseFailure:
     The last sentence that concludes (`Overall, …`) outdoes the sentences before it.
     """
     found = mentions(text, vocabulary.spans)
+    if found and not any(about_it(s, vocabulary.spans(s)) for s in sentences(text)):
+        return fail("labels are named, but not as what the face shows")
     for number, sentence in reversed(list(enumerate(sentences(text)))):
         if _CONCLUDES.match(sentence):
             here = [m for m in found if m.sentence >= number]
@@ -84,6 +123,21 @@ def read_label(text: str, vocabulary: Vocabulary) -> str | ParseFailure:
                 found = here
             break
     return _only(found)
+
+
+def about_it(sentence: str, spans: Sequence[Span]) -> bool:
+    """Whether a sentence gives what it mentions: a word says so, or hardly a word is more."""
+    others = len(sentence.split()) - sum(len(sentence[s.start : s.end].split()) for s in spans)
+    for start, end, _ in spans:
+        said = sentence[start:end]
+        before = _CUT.split(sentence[max(0, start - NEAR) : start])[-1]
+        after = _CUT_BY_COMMA.split(sentence[end : end + NEAR])[0]
+        if max(said) > "\u0250" or _GIVES.search(before) or _GIVES.search(after):
+            return True
+        leads = start < NEAR and not before.strip(_EDGES) and _APART.match(sentence, end)
+        if leads or _LINKED.search(before) or others <= BARE:
+            return True
+    return False
 
 
 def _only(found: list[Mention]) -> str | ParseFailure:

@@ -16,6 +16,11 @@ BROKEN: Final = "\x00broken"
 _FENCE = re.compile(r"```[A-Za-z0-9]*[ \t]*\n?")
 _TOKEN = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\\n])*'|//[^\n]*|/\*[\s\S]*?\*/|[{}\[\]]")
 _TRAILING = re.compile(r",(?=\s*[}\]])")
+_BARE_WORDS = re.compile(
+    r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\\n])*'"
+    r"|(?P<key>(?<![\w.])[A-Za-z_]\w*(?=\s*:))|(?P<word>\b(?:true|false|null)\b)"
+)
+_CONSTANTS = {"true": "True", "false": "False", "null": "None"}
 _PARTS = re.compile(r"(\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\\n])*')|//[^\n]*|/\*[\s\S]*?\*/")
 
 
@@ -29,6 +34,13 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
+def _as_python(match: re.Match[str]) -> str:
+    """Bare keys in quotes and JSON's constants as Python's; strings as they are."""
+    if match["key"]:
+        return repr(match["key"])
+    return _CONSTANTS.get(match["word"] or "", match[0])
+
+
 def loads(text: str) -> object:
     """Read one JSON value, or `BROKEN`."""
     bare = _PARTS.sub(lambda match: match[1] or " ", text)
@@ -38,7 +50,7 @@ def loads(text: str) -> object:
     except (ValueError, RecursionError):
         pass
     try:
-        tree = ast.parse(bare.strip(), mode="eval")
+        tree = ast.parse(_BARE_WORDS.sub(_as_python, bare).strip(), mode="eval")
         for node in ast.walk(tree):
             if isinstance(node, ast.Dict):
                 _unique([(ast.dump(key) if key else "**", None) for key in node.keys])

@@ -64,28 +64,49 @@ _WORDS_DENY = (
     r"not|no|nor|neither|never|without|none|lack|lacks|lacking|hardly|\w+n't|unlike|"
     r"rather than|instead of|as opposed to|other than|free of|devoid of|far from|"
     r"excluding|except|rules? out|eliminates?|absence of|(?:any|every)thing but|opposite of|"
-    r"pretend(?:s|ing)? to|used to|non(?=-)|"
+    r"pretend(?:s|ing)? to|used to|wrong to|nothing(?! but)|nobody|non(?=-)|"
     r"ne|n(?='\w)|pas|sans|plutôt que|nicht|kein|keine|keinen|keiner|ohne|weder|noch|nunca|sin|ni|"
-    r"ninguna?|tampoco"
+    r"ninguna?|tampoco|ليس|ليست|لا|لم|غير|بدون"
 )
 _DENY = re.compile(rf"(?<![\w])(?:{_WORDS_DENY})(?![\w])|不|没|非|未|无(?!表情)", re.I)
 _OPEN = re.compile(
-    r"\b(?:cannot|can't|can not|could not|couldn't|unable|not sure|unsure|uncertain|unclear|"
-    r"whether|if|hard to|difficult to|impossible to|fails? to)\b",
+    r"\b(?:(?:cannot|can't|can not)(?! (?:see|find|detect|observe)\b)|could not|couldn't|"
+    r"unable|not sure|unsure|uncertain|unclear|"
+    r"whether|if|hard to|difficult to|impossible to|fails? to)\b|\A\W*(?:were|had|should)\b",
     re.I,
 )
 _TENTATIVE = re.compile(
     r"\b(?:can|could|may|might|maybe|perhaps|possibly|sometimes|often|typically|usually|either|"
+    r"at first|initially|first (?:thought|guess|impression)|"
     r"vielleicht|peut-être|quizás?)\b|也许|可能|かもしれ",
     re.I,
 )
 _DENY_AFTER = re.compile(
     r"\A[^.]{0,60}?(?:\b(?:is|are|was|does|do|can|could)(?: not\b|n't\b)|\b(?:cannot|can't) be\b|"
-    r"\b(?:is|are|seems?|was|looks?)\s+(?:\w+ )?(?:absent|missing|unlikely|inactive|excluded|wrong|"
-    r"incorrect|ruled out)\b|\bruled out\b)"
-    r"|\A\s*[=-]?\s*(?:absent|inactive|missing)\b|\A-free\b|\A[^。、\s]{0,6}?(?:ない|なく|なかった|ません)",
+    r"\b(?:absent|missing|unlikely|inactive|excluded|incorrect|ruled out|absente|ausente|"
+    r"inaktiv)\b|"
+    r"\b(?:is|are|seems?|was|looks?)\s+(?:\w+ )?wrong\b)"
+    r"|\A-free\b|\A[^。、\s]{0,6}?(?:ない|なく|なかった|ません)"
+    r"|\A[^.]{0,40}?(?<!\w)(?:nicht|not|no|non|pas|tampoco)\s*\Z",
     re.I,
 )
+_CELL_DENIES = re.compile(
+    r"\s*(?:(?:\||:|=|->|→|[-–—])|\([^()\n]{0,40}\)\s*[:=→-]?)\s*"
+    r"(?:(?:no|not|false|absent|nein|nicht|non)(?![\w'-])|[✗✘❌])"
+    r"|\s*not (?:present|active|visible|seen|found|there|\w+ed)\b",
+    re.I,
+)
+"""The cell or value right behind a mention, as in `| Fear | No |` and `AU9 (sneer): no`."""
+_AMONG = re.compile(r"\A\W*(?:of|among|between|out of)\s", re.I)
+"""Begins a sentence that names what there is to choose from, and last what is chosen."""
+_ALL_DENIED = re.compile(r"\b(?:none|neither) of (?:them|these|those|which)\b", re.I)
+"""Denies everything that its sentence mentions before."""
+_ASIDE = re.compile(
+    r"\A\W*(?:unlike|instead of|rather than|as opposed to|other than|im gegensatz zu|"
+    r"contrairement à|a diferencia de)\b",
+    re.I,
+)
+"""A clause that begins so denies what it mentions and ends at its comma: no list goes on."""
 _MAY_AFTER = re.compile(r"\A\s*(?:may|might|could)\b", re.I)
 _CONTINUES = re.compile(
     r"\A\s*(?:(?:or|nor|and|oder|ou|o|y|und|ni|noch)\s+)?(?:(?:any|of|a|an|no|the)\s+)*\Z", re.I
@@ -118,40 +139,53 @@ def mentions(text: str, find: Finder) -> list[Mention]:
     ]
 
 
-def _in_sentence(sentence: str, find: Finder) -> Iterator[tuple[str, Polarity]]:
+def _in_sentence(sentence: str, find: Finder) -> list[tuple[str, Polarity]]:
+    """The mentions of a sentence; what is possible in front of a `but` is only conceded."""
+    found: list[tuple[str, Polarity]] = []
     spans = deque(find(sentence))
     if not spans:
-        return
+        return found
     heading = _HEADING_DENIES.search(sentence)
     last: Polarity | None = None
-    for start, end, goes_on in _clauses(sentence, list(spans)):
-        carried = last if goes_on else None
+    aside, at = False, 0
+    for start, end, link in _clauses(sentence, list(spans)):
+        goes_on = link in _COMMAS
+        if _ALL_DENIED.search(sentence, start, end):
+            found, at = [(key, Polarity.DENIED) for key, _ in found], len(found)
+        if link in _CONTRASTS:
+            conceded = [(k, Polarity.OPEN if p is Polarity.TENTATIVE else p) for k, p in found[at:]]
+            found[at:], at = conceded, len(found)
+        carried = last if goes_on and not aside else None
+        aside = _ASIDE.match(sentence[start:end]) is not None
         last = None
         words = _words_before(sentence, start, end)
         place = start
         while spans and spans[0].start < end:
             span = spans.popleft()
             polarity = _polarity(words, span, sentence[span.end : min(end, span.end + AFTER)])
+            if _CELL_DENIES.match(sentence, span.end):
+                polarity = Polarity.DENIED
             between = sentence[place : span.start]
             if polarity is Polarity.STATED and carried in _CARRY and _CONTINUES.match(between):
                 polarity = carried or polarity
             if heading is not None and span.start >= heading.end():
                 polarity = Polarity.DENIED
             carried, last, place = polarity, polarity, span.end
-            yield span.key, polarity
+            found.append((span.key, polarity))
+    return found[-1:] if _AMONG.match(sentence) else found
 
 
-def _clauses(sentence: str, spans: Sequence[Span]) -> Iterator[tuple[int, int, bool]]:
-    """Start and end of each clause, and whether a comma leads to it; no cut is inside a span."""
-    start, goes_on, at = 0, False, 0
+def _clauses(sentence: str, spans: Sequence[Span]) -> Iterator[tuple[int, int, str]]:
+    """Start and end of each clause, and the word that leads to it; no cut is inside a span."""
+    start, link, at = 0, "", 0
     for cut in _CLAUSE.finditer(sentence):
         while at < len(spans) and spans[at].end <= cut.start():
             at += 1
         if at < len(spans) and spans[at].start < cut.end():
             continue
-        yield start, cut.start(), goes_on
-        start, goes_on = cut.end(), cut[0].strip() in _COMMAS
-    yield start, len(sentence), goes_on
+        yield start, cut.start(), link
+        start, link = cut.end(), cut[0].strip().lower()
+    yield start, len(sentence), link
 
 
 def _words_before(sentence: str, start: int, end: int) -> dict[Polarity, int]:
@@ -166,6 +200,7 @@ def _words_before(sentence: str, start: int, end: int) -> dict[Polarity, int]:
 
 _CARRY = (Polarity.DENIED, Polarity.OPEN)
 _COMMAS = (",", "，", "、")
+_CONTRASTS = ("but", "however", "yet", "aber", "mais", "pero", "但是", "但")
 
 
 _TURNS = {Polarity.OPEN: _OPEN, Polarity.DENIED: _DENY, Polarity.TENTATIVE: _TENTATIVE}

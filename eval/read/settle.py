@@ -1,7 +1,8 @@
 """From an answer's parts to one value: the loudest part that answers decides, alone.
 
 Loudest first: answer tags, "final answer", JSON, "the answer is", then everything that was said.
-Parts equally loud have to agree, and nothing may be taken back afterwards.
+Parts equally loud have to agree, and nothing may be taken back afterwards. All that was said is no
+answer where the model withholds one.
 """
 
 import re
@@ -22,14 +23,56 @@ CORRECTION = re.compile(
     r"let me correct|i take that back|no, )",
     re.I,
 )
-_LINK = r"(?:\s*(?:would be|should be|must be|ist|is|est|es|:|=|->|[-–](?=\s)|→|是|为|は))+\s*"
+_LINK = (
+    r"(?:\s*(?:would be|should be|must be|'s|lautet|ist|is|est|es|هي|"
+    r":|=|->|[-–](?=\s)|→|是|为|は))+\s*"
+)
 FINAL = re.compile(r"\bfinal (?:answer|label|prediction|verdict)" + _LINK, re.I)
 ANSWER = re.compile(
-    r"(?<![A-Za-z])(?:answer|antwort|réponse|respuesta(?: correcta)?|答案|答え|"
+    r"(?<![A-Za-z])(?:answer|antwort|réponse|(?:respuesta|opción)(?: correcta)?|"
+    r"الإجابة(?: الصحيحة)?|答案|答え|"
     r"(?:correct|best|right) (?:option|choice|answer))" + _LINK
     + r"|\bI(?:'d| would|'ll| will)? (?:choose|pick|select|go with)\s+(?:for\s+)?",
     re.I,
 )  # fmt: skip
+_WITHHELD = (
+    (
+        re.compile(
+            r"\bI(?:'m| am)? (?:unable|not (?:able|allowed|comfortable|going)|cannot|can't|can not|"
+            r"won't|will not|could not|couldn't|refuse|decline|(?:would )?prefer not)\b(?: to)?"
+            r"(?: \w+){0,2}? (?:answer|assess|assign|assist|choose|choosing|classify|code|comment|"
+            r"decide|describe|determine|estimate|evaluate|guess|help|identify|infer|interpret|judge|"
+            r"label|provide|rate|read|recogni[sz]e|say|speculate|tell)\b"
+            r"(?! (?:any|an?|the presence|(?:clear )?signs?|evidence)\b)",
+            re.I,
+        ),
+        "the answer is refused",
+    ),
+    (re.compile(r"\bI (?:disagree|(?:do not|don't) agree)\b", re.I), "the answer is disowned"),
+    (
+        re.compile(
+            r"\b(?:no,? )?wait\b|\bscratch that\b|\bI mean\b|"
+            r"\bon (?:second thoughts?|reflection)\b|\bcorrection:|"
+            r"\blet me (?:correct|re-?check|look again)\b|\bI take that back\b",
+            re.I,
+        ),
+        "the answer is taken back or still thought over",
+    ),
+    (
+        re.compile(
+            r"\b(?:is|are|see|find|detect) no (?:human |visible )?faces?\b|"
+            r"\bno (?:human |visible )?faces? (?:is|are|can)\b|"
+            r"(?:\bnot|n't) (?:see|find|detect) (?:a|any) (?:human |visible )?faces?\b",
+            re.I,
+        ),
+        "the answer says that there is no face",
+    ),
+    (
+        re.compile(r"[0-9]\s*%[\s\S]{0,400}?[0-9]\s*%"),
+        "percentages are spread over several answers",
+    ),
+)
+"""What makes all that was said no answer, unless a mark or a tag singles one out."""
 _SENTENCE = re.compile(r"[.!](?=\s|$)|[?。！？;\n]")
 
 
@@ -70,8 +113,15 @@ def settle(text: str, kind: Kind[T]) -> T | ParseFailure:
     for parts, after in _loudest_first(body, kind):
         if parts:
             return _agreed(parts, after, kind, text)
+    if reason := withheld(body.text):
+        return failure(reason, text)
     value = kind.from_text(body.text)
     return failure(value.reason, text) if isinstance(value, ParseFailure) else value
+
+
+def withheld(said: str) -> str | None:
+    """Why all that was said is no answer: it is refused, disowned or still thought over."""
+    return next((reason for pattern, reason in _WITHHELD if pattern.search(said)), None)
 
 
 def _loudest_first(body: Body, kind: Kind[T]) -> Iterator[tuple[Sequence[object], str]]:

@@ -9,6 +9,7 @@ Value = float | None
 LETTERS = {letter: float(step) for step, letter in enumerate("ABCDE", 1)}
 WORDS: dict[str, Value] = {
     **{word: float(step) for step, word in enumerate(INTENSITY_WORDS, 1)},
+    **{word: float(n) for n, word in enumerate(("zero", "one", "two", "three", "four", "five"))},
     "absent": 0.0, "inactive": 0.0, "no": 0.0, "false": 0.0, "off": 0.0, "none": 0.0,
     "not present": 0.0, "not active": 0.0,
     "present": None, "active": None, "yes": None, "true": None, "on": None,
@@ -16,15 +17,22 @@ WORDS: dict[str, Value] = {
 """What a word behind a unit says; None is presence without an intensity."""
 
 _LINK = re.compile(
-    r"(?:[\s:=|(~≈→]|->|[-–—]\s"
+    r"(?:[\s:=|(\[~≈→]|->|[-–—]\s"
     rf"|,(?=\s*(?:at|with|intensity|strength|level|{'|'.join(INTENSITY_WORDS)})\b)"
-    r"|\b(?:is|at|with|has|an?|intensity|strength|level|of)\b)+",
+    r"|\b(?:is|at|with|has|an?|intensity|strength|level|of|about|around|approximately|roughly|"
+    r"mit|bei|liegt|ist|Intensität|Stärke|intensité|est|intensidad|es|de|con|avec)\b"
+    r"|\)(?=\s*(?:(?:is|at)\b|[:=]))|的?强度为?|为"
+    r"|(?:[a-z]+\s+){1,2}(?=\(\s*[0-9]))+",
 )
 _NUMBER = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+|,[0-9]+(?![0-9.]))?)(?![0-9A-Za-z])")
-_OF_FIVE = re.compile(r"\s*(?:/|out of)\s*5(?![0-9])")
-_UNSURE = re.compile(r"\s*(?:%|/|[-–]\s*[0-9]|\bto\s+[0-9]|\bor\s+(?:[0-9]|more|less)|\+|out of)")
-_WORD = re.compile(rf"({'|'.join(sorted(WORDS, key=len, reverse=True))})(?![A-Za-z])", re.I)
+_OF_FIVE = re.compile(r"\s*\(?(?:/|(?:out )?of)\s*5(?![0-9])\)?")
+_UNSURE = re.compile(r"\s*(?:%|/|[-–]\s*[0-9]|\bto\s+[0-9]|\bor\s+\w|\+|out of)")
+_WORD = re.compile(
+    rf"({'|'.join(sorted(WORDS, key=len, reverse=True))})(?![A-Za-z]|\s+(?:AU|sign))", re.I
+)
 _LETTER = re.compile(r"([A-E])(?![A-Za-z0-9])")
+_IN_PARENTHESES = re.compile(r"\s*\(\s*([A-E])\s*\)")
+_OTHER_LETTER = re.compile(r"\s*(?:[-–/]|\bto\b|\bor\b)\s*[A-E](?![A-Za-z0-9])")
 
 
 def number_of(text: str) -> float:
@@ -49,6 +57,9 @@ def value_behind(rest: str) -> tuple[Value | str, int]:
         elif _UNSURE.match(rest, end):
             return f"{rest[place : end + 4]!r} is no intensity from 0 to 5", end
         value = number_of(match[1])
+        letter = _IN_PARENTHESES.match(rest, end)
+        if letter and abs(LETTERS[letter[1]] - value) > 0.5:
+            return f"{rest[place : letter.end()]!r} are two intensities", end
         if not 0.0 <= value <= MAX_INTENSITY:
             return f"an intensity of {value:g}; expected 0 to 5", end
         return value, end
@@ -56,6 +67,8 @@ def value_behind(rest: str) -> tuple[Value | str, int]:
         return WORDS[match[1].lower()], match.end()
     match = _LETTER.match(rest, place)
     if match and not link[0].isspace():
+        if _OTHER_LETTER.match(rest, match.end()):
+            return f"{rest[place : match.end() + 4]!r} is no single intensity", match.end()
         return LETTERS[match[1]], match.end()
     return None, 0
 

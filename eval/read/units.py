@@ -1,10 +1,11 @@
 """Read action units: which ones an answer states, how strongly, and which it calls absent."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from eval.read.labels import fail
+from eval.read.labels import about_it, fail
+from eval.read.numbers import unexplained
 from eval.read.polarity import Polarity, Span, mentions, sentences
 from eval.read.settle import Kind, first_line, settle
 from eval.read.unit_values import Value, listed_units, value_behind
@@ -17,7 +18,7 @@ FACS_NUMBERS = frozenset(ACTION_UNITS) | {
 }  # fmt: skip
 """Every number that FACS defines; models may state more units than our table describes."""
 
-_PREFIX = r"(?:AUs?|(?:facial )?action units?)"
+_PREFIX = r"(?:AUs?|(?:facial )?action units?|(?:active|visible) units?(?=\s*:))"
 _CODE = re.compile(
     rf"(?<![A-Za-z0-9])(?:{_PREFIX}|(?<!in)(?:active|present)(?=\s*:))\s*[:#_-]?\s*\[?\s*"
     r"([0-9]+)(?:([A-E])|[LR])?(?![A-Za-z0-9]|\.[0-9])",
@@ -37,13 +38,19 @@ _NOTHING = re.compile(
     re.I,
 )
 _NO_UNITS = re.compile(
-    r"\b(?:no|none of the) (?:active )?(?:AUs?|action units?)\b(?!\s*[0-9])", re.I
+    r"\b(?:no|none of the|keine|aucune|ninguna) (?:\w+ )?(?:AUs?|action units?)\b(?!\s*[0-9])|"
+    r"(?:未|没有)[^。\n]*AU(?!\s*[0-9])",
+    re.I,
 )
 _RANGE = re.compile(rf"\A(?:[-–]|/|\s*/\s*)\s*{_PREFIX}?\s*[0-9]", re.I)
 _OR = re.compile(r"(?<![\w])(?:or|oder|ou|o)(?![\w])", re.I)
 _EXCEPT = re.compile(r"\b(?:except|apart from)\b", re.I)
 _NUMBERS = re.compile(r"[\s\[(]*[0-9]{1,2}(?:[\s,;+]+[0-9]{1,2})*[\s\])]*\.?")
 
+_LIST_NUMBER = re.compile(r"^\s*[0-9]{1,2}[.)]\s", re.M)
+NEAR = 12
+"""Characters in front of a name that may hold its number."""
+SCALE = (0, 5)
 Stated = dict[int, float | None]
 
 
@@ -99,7 +106,28 @@ def _from_text(text: str) -> Stated | ParseFailure:
         found.append((int(number), 0.0 if polarity is Polarity.DENIED else stated))
     if not found:
         return {} if _NO_UNITS.search(text) else fail("no action unit is named")
-    return _checked(found)
+    reason = _unsettled(text, found)
+    return fail(reason) if reason else _checked(found)
+
+
+def _unsettled(text: str, found: Sequence[tuple[int, Value]]) -> str | None:
+    """Why a text that names units does not say what the face shows."""
+    bare = all(value is None for _, value in found)
+    if bare and not any(about_it(s, _spans(s)) for s in sentences(text)):
+        return "units are named, but not as what the face shows"
+    unlisted = _LIST_NUMBER.sub("", text)
+    if any(unexplained(_beside(s), SCALE) for s in sentences(unlisted)):
+        return "numbers that belong to no unit"
+    return None
+
+
+def _beside(sentence: str) -> str:
+    """A sentence without what it says of units."""
+    kept, place = [], 0
+    for start, end, _ in _spans(sentence):
+        kept.append(sentence[place:start])
+        place = max(place, end)
+    return " ; ".join([*kept, sentence[place:]])
 
 
 def _checked(found: list[tuple[int, Value]]) -> Stated | ParseFailure:
@@ -125,8 +153,17 @@ def _spans(sentence: str) -> list[Span]:
         if not any(span.start <= match.start() < span.end for span in spans):
             value, length = value_behind(sentence[match.end() :])
             key = value if isinstance(value, str) else _key(number, value)
-            spans.append(Span(match.start(), match.end() + length, key))
+            spans.append(Span(_own_number(sentence, match, number), match.end() + length, key))
     return sorted(spans)
+
+
+def _own_number(sentence: str, name: re.Match[str], number: int) -> int:
+    """Where a name begins: with its number in front, as in `| 4 | Brow Lowerer |`."""
+    before = re.search(
+        r"0*([0-9]{1,2})\s*[|:(–—-]*\s*\Z", sentence[max(0, name.start() - NEAR) : name.start()]
+    )
+    own = before is not None and int(before[1]) == number
+    return max(0, name.start() - NEAR) + before.start() if before and own else name.start()
 
 
 def _key(number: int, value: Value) -> str:

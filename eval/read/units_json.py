@@ -86,6 +86,7 @@ def _intensity(value: object) -> Value | ParseFailure:
         return None if value else 0.0
     if isinstance(value, dict):
         inner = [v for k, v in value.items() if str(k).lower() in _VALUES]
+        inner = [v for v in inner if v is not True] or inner
         return _intensity(inner[0]) if len(inner) == 1 else fail("a unit without one value")
     if isinstance(value, str):
         if value.strip().lower() in WORDS:

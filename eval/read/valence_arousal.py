@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from eval.read.labels import fail
 from eval.read.loose_json import under
+from eval.read.numbers import unexplained
+from eval.read.polarity import Finder, Polarity, Span, mentions
 from eval.read.settle import Kind, settle
 from eval.read.unit_values import number_of
 from facellm.core.grammar import ParseFailure
@@ -18,8 +20,8 @@ class ValenceArousal(NamedTuple):
 
 
 _NAMES = {
-    "valence": r"valence|valenz|valencia|效价|愉悦度",
-    "arousal": r"arousal|erregung|activation|唤醒度|激活度",
+    "valence": r"valence|valenz|valencia|感情価|效价|愉悦度",
+    "arousal": r"arousal|erregung|activation|activación|覚醒度|唤醒度|激活度",
 }
 _SHORT = {"valence": "V", "arousal": "A"}
 _RANGE = (
@@ -27,7 +29,7 @@ _RANGE = (
 )
 _LINK = (
     r"\s*(?:(?:[:=≈~|(→]|->|is|of|about|around|approximately|roughly|score|value|"
-    r"slightly|mildly|moderately|very|positive|negative|neutral|low|high)\s*)*"
+    r"at|liegt|bei|ist|est|de|es|slightly|mildly|moderately|very|positive|negative|neutral|low|high)\s*)*"
 )
 _NUMBER = r"([+-]?(?:[0-9]+(?:\.[0-9]+|,[0-9]+)?|\.[0-9]+))(?![0-9A-Za-z])"
 _UNSURE = re.compile(r"\s*(?:%|/|[-–]\s*[0-9.]|(?:to|or|bis)\s+[+-]?[0-9.]|out of)")
@@ -39,7 +41,8 @@ _PATTERNS = {
     )
     for name, words in _NAMES.items()
 }
-_WORDS = {name: re.compile(rf"(?<![A-Za-z])(?:{words})", re.I) for name, words in _NAMES.items()}
+_MINUS = re.compile(r"\bminus\s+(?=[0-9.])", re.I)
+SCALE = (-1, 1)
 
 
 def read_valence_arousal(text: str) -> ValenceArousal | ParseFailure:
@@ -48,22 +51,38 @@ def read_valence_arousal(text: str) -> ValenceArousal | ParseFailure:
 
 
 def _from_text(text: str) -> ValenceArousal | ParseFailure:
+    text = _MINUS.sub("-", text)
     values = [_one(text, name) for name in _NAMES]
     for value in values:
         if isinstance(value, ParseFailure):
             return value
-    return ValenceArousal(*(v for v in values if isinstance(v, float)))
+    read = ValenceArousal(*(v for v in values if isinstance(v, float)))
+    if unexplained(text, SCALE) - set(read):
+        return fail("other numbers beside valence and arousal")
+    return read
 
 
 def _one(text: str, name: str) -> float | ParseFailure:
     found = set()
-    for match in _PATTERNS[name].finditer(text):
-        if _UNSURE.match(text, match.end()):
+    for key, polarity in ((m.key, m.polarity) for m in mentions(text, _finder(name))):
+        if not key or polarity in (Polarity.DENIED, Polarity.OPEN):
             return fail(f"the {name} is no single number in [-1, 1]")
-        found.add(number_of(match[1]))
+        found.add(number_of(key))
     if len(found) != 1:
         return fail(f"{len(found)} values of {name}; expected one")
     return _in_range(found.pop(), name)
+
+
+def _finder(name: str) -> Finder:
+    """Where a sentence gives this value; the key is the number, empty where it is no single one."""
+
+    def find(sentence: str) -> list[Span]:
+        return [
+            Span(m.start(), m.end(), "" if _UNSURE.match(sentence, m.end()) else m[1])
+            for m in _PATTERNS[name].finditer(sentence)
+        ]
+
+    return find
 
 
 def _in_range(value: float, name: str) -> float | ParseFailure:

@@ -8,8 +8,8 @@ from eval.read.polarity import sentences
 from eval.read.settle import Kind, settle
 from facellm.core.grammar import ParseFailure
 
-YES = ("yes", "yep", "yeah", "oui", "ja", "sí", "si", "是的", "是", "对", "はい")
-NO = ("no", "nope", "non", "nein", "不是的", "不是", "否", "不", "没有", "いいえ")
+YES = ("yes", "yep", "yeah", "oui", "ja", "sí", "si", "是的", "是", "对", "はい", "نعم")
+NO = ("no", "nope", "non", "nein", "不是的", "不是", "否", "不", "没有", "いいえ", "لا")
 _KEYS = ("answer", "final_answer", "result", "prediction", "response", "label")
 _BARE = {"y": True, "n": False, "true": True, "false": False}
 _EITHER = re.compile(r"\b(?:yes|oui|ja|sí)\s*(?:/|or|ou|oder|o)\s*(?:no|non|nein)\b", re.I)
@@ -18,18 +18,25 @@ _WORD = re.compile(
     rf"(?<![\w'-])({'|'.join(sorted((*YES, *NO), key=len, reverse=True))})(?![\w'-])", re.I
 )
 _STANDS = re.compile(
-    r"\A\s*(?:[,.!:;，、。！：()\"']|[-–—]|\Z|\s(?:the|it|this|he|she|they|his|her|because|since|as|otherwise|"
+    r"\A[\"')]*\s*(?:[,.!:;，、。！：(]|[-–—]|\Z|\s(?:the|it|this|he|she|they|his|her|because|since|as|otherwise|"
     r"la|le|das|die|der|está)\b)",
     re.I,
 )
 _LEADS = re.compile(
-    r"(?:\A|\b(?:is|say|be|answer|think|likely|probably|definitely|clearly|clear|a|so)|:)[\s\"'(:]*\Z",
+    r"(?:\A|\b(?:is|say|be|answer|think|likely|probably|definitely|clearly|clear|say|a|so|and|but|that)|:)[\s\"'(:]*\Z",
     re.I,
 )
+_RIVAL = re.compile(_WORD.pattern + r"(?=[\"')]*\s*(?:[,.;!]|\Z|\b(?:in|on|at|for|to)\b))", re.I)
+"""Either word where it may be an answer: strictness finds the answer, leniency its rivals."""
 NEAR = 40
 """Characters around the word that tell how it stands."""
-_DENIED = re.compile(r"\b(?:not|n't|never|neither|nor)\b|n't\b", re.I)
-_DEPENDS = re.compile(r"\b(?:it depends|(?:yes|no),? (?:if|unless|when|for))\b", re.I)
+_DENIED = re.compile(r"\b(?:not|n't|never|neither|nor|nobody|no one|hardly)\b|n't\b", re.I)
+_DEPENDS = re.compile(
+    r"\b(?:it depends|if\b[^.;\n]{0,200}\b(?:yes|no)|(?:yes|no),? (?:if|unless|when|for))\b", re.I
+)
+_UNSURE = re.compile(
+    r"\b(?:maybe|possibly|perhaps|not sure|unsure|uncertain)\b|\A\W*\w+\s*[?？]\s*\S", re.I
+)
 _TORN = re.compile(r"\b(?:maybe|possibly|perhaps|either)\b", re.I)
 
 
@@ -42,11 +49,14 @@ def _from_text(text: str) -> bool | ParseFailure:
     bare = text.strip(" \t\n\"'.!()").lower()
     if bare in _BARE:
         return _BARE[bare]
-    if _BOTH.search(text) or _DEPENDS.search(text):
-        return fail("yes and no, or only under a condition")
-    said = {word for sentence in sentences(_EITHER.sub(" ", text)) for word in _said(sentence)}
+    if _BOTH.search(text) or _DEPENDS.search(text) or _UNSURE.search(text):
+        return fail("yes and no, or only under a condition, or unsure")
+    parts = sentences(_EITHER.sub(" ", text))
+    said = {word for sentence in parts for word in _said(sentence)}
     if len(said) == 1:
-        return said.pop()
+        answer = said.pop()
+        rivals = {match[1].lower() in YES for part in parts for match in _RIVAL.finditer(part)}
+        return answer if rivals <= {answer} else fail("the other answer is named as well")
     return fail("both yes and no are said" if said else "neither yes nor no is said")
 
 
@@ -61,7 +71,8 @@ def _said(sentence: str) -> list[bool]:
         stands = _STANDS.match(sentence[match.end() : match.end() + NEAR]) is not None
         yes = match[1].lower() in YES
         denied = any(turn < match.start() for turn in turns)
-        if leads and not denied and (stands or (yes and match[1].isascii())):
+        runs_on = yes and match[1].isascii() and before.strip().lower() in ("", "it's a")
+        if leads and not denied and (stands or runs_on):
             found.append(yes)
     return found
 
@@ -71,8 +82,6 @@ def _from_json(value: object) -> bool | ParseFailure:
         return value
     if isinstance(value, dict):
         given = list(under(value, _KEYS))
-        if not given and len(value) == 1:
-            given = list(value.values())
         answers = [
             x if isinstance(x, bool) else _from_text(x) if isinstance(x, str) else fail("no word")
             for x in given
