@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from eval.corruptions import parse
+from eval.metrics.open_vocabulary import read_wheels
 from eval.pairs import sets_of
 from eval.question import MIRROR, Question
 from facellm.core.errors import FaceLLMError, given
@@ -23,7 +24,7 @@ from facellm.tasks import TASKS
 
 SIDELESS = ("expression", "action_units", "reasoning")
 """Tasks whose gold answers stay true when a picture is mirrored and however they are asked."""
-DRAWN = ("region_question", "attributes")
+DRAWN = ("region_question", "attributes", "comparison")
 """Tasks whose questions name what they ask about; their canonical style is one of the wordings."""
 TRIES = 200
 """Wordings drawn before a task counts as having no more."""
@@ -45,8 +46,11 @@ class Benchmark(Part):
     seed: int = 0
     emotions: tuple[str, ...] | None = None
     """Ask only about faces whose label is one of these; None takes all."""
-    grounding: bool = False
-    """Also compare where our own models look with the masks of the units' regions."""
+    grounding: bool | Literal["occlusion"] = False
+    """Also compare where our own models look with the masks of the units' regions; `occlusion`:
+    and what any model's answers depend on, by hiding parts of some faces; see `eval.occlusion`."""
+    wheels: Path | None = None
+    """Emotion wheels as JSON, for `open_emotion`: adds the measures of MER-UniBench."""
     corruption: str = ""
     """Spoil every picture first, such as `blur:3`; see `eval.corruptions`."""
     variants: int = Field(default=1, gt=0)
@@ -58,6 +62,10 @@ class Benchmark(Part):
     def _possible(self) -> "Benchmark":
         if self.corruption:
             parse(self.corruption)
+        if self.wheels is not None:
+            if self.task != "open_emotion":
+                raise ValueError(f"wheels need the task open_emotion, not {self.task}")
+            read_wheels(self.wheels)
         again = self.variants > 1 or self.mirrored
         if again and self.task not in SIDELESS:
             raise ValueError(

@@ -2,44 +2,23 @@
 
     facellm eval compare RUN_A[:MODEL] RUN_B[:MODEL]
 
-What counts is the difference on each question, B minus A, so that easy and hard faces cancel out.
+What counts is the difference on each question, B minus A; see `eval.differences`.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
+from eval.differences import Difference, adjusted, paired_difference, shown_p
 from eval.run import GUESSES
 from facellm.core.errors import FaceLLMError, given
-from facellm.core.sample import Record
-from facellm.core.statistics import Interval, cluster_mean
-
-
-class Difference(Record):
-    """How much better B is than A on the questions both answered."""
-
-    benchmark: str
-    part: str
-    """`score`, or a named part of it."""
-    a: float
-    b: float
-    difference: Interval
-    """B minus A, mean over questions; its interval is clustered by subject."""
-    better: int
-    """Questions on which B scores higher."""
-    worse: int
-    unmatched: int
-    """Questions that only one of the two answered; they do not count."""
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves zero out."""
-        low, high = self.difference.low, self.difference.high
-        return low is not None and high is not None and (low > 0 or high < 0)
 
 
 def compare(a: str, b: str) -> list[Difference]:
     """Differences of every benchmark that both runs hold, the score first, then its parts.
+
+    The scores of all benchmarks are one family of tests; the parts, which say where a difference
+    comes from, have an interval and no test.
 
     Args:
         a, b: a run's folder, `:model` behind it where the run holds several.
@@ -54,19 +33,20 @@ def compare(a: str, b: str) -> list[Difference]:
             f"{given(a)} and {given(b)} have no benchmark in common: "
             f"{', '.join(one) or 'none'} against {', '.join(two) or 'none'}"
         )
-    return [d for name in shared for d in _differences(name, one[name], two[name])]
+    found = [d for name in shared for d in _differences(name, one[name], two[name])]
+    tested = iter(adjusted(d for d in found if d.part == "score"))
+    return [next(tested) if d.part == "score" else d.model_copy(update={"p": None}) for d in found]
 
 
 def table(differences: list[Difference]) -> str:
     """Markdown."""
-    lines = [
-        "| benchmark | part | A | B | B − A | better / worse | not in both |", "|---" * 7 + "|",
-    ]  # fmt: skip
+    head = ("benchmark", "part", "A", "B", "B − A", "p", "p (Holm)", "better / worse", "unmatched")
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for d in differences:
         mark = "**" if d.clear else ""
         lines.append(
             f"| {d.benchmark} | {d.part} | {d.a:.3f} | {d.b:.3f} | {mark}{d.difference}{mark} "
-            f"| {d.better} / {d.worse} | {d.unmatched} |"
+            f"| {shown_p(d.p)} | {shown_p(d.p_holm)} | {d.better} / {d.worse} | {d.unmatched} |"
         )
     return "\n".join(lines)
 
@@ -74,45 +54,9 @@ def table(differences: list[Difference]) -> str:
 def _differences(
     name: str, one: dict[str, dict[str, Any]], two: dict[str, dict[str, Any]]
 ) -> list[Difference]:
-    both = [key for key in one if key in two and None not in (one[key]["value"], two[key]["value"])]
-    unmatched = len(set(one) | set(two)) - len(both)
-    moved = [key for key in both if one[key]["target"] != two[key]["target"]]
-    if moved:
-        raise FaceLLMError(
-            f"benchmark {name}: question {moved[0]} has another gold answer in the two runs; "
-            "they were made from different corpora"
-        )
-    found = []
-    parts = ["score", *sorted({part for key in both for part in one[key]["parts"]})]
-    for part in parts:
-        pairs = [
-            (one[key]["subject_id"], x, y)
-            for key in both
-            if (x := _value(one[key], part)) is not None
-            and (y := _value(two[key], part)) is not None
-        ]
-        if not pairs or (len(parts) == 2 and part != "score"):
-            continue  # a single part is the score under another name
-        subjects = [subject for subject, _, _ in pairs]
-        change = [y - x for _, x, y in pairs]
-        found.append(
-            Difference(
-                benchmark=name,
-                part=part,
-                a=sum(x for _, x, _ in pairs) / len(pairs),
-                b=sum(y for _, _, y in pairs) / len(pairs),
-                difference=cluster_mean(subjects, change),
-                better=sum(c > 0 for c in change),
-                worse=sum(c < 0 for c in change),
-                unmatched=unmatched,
-            )
-        )
-    return found
-
-
-def _value(row: dict[str, Any], part: str) -> float | None:
-    value: float | None = row["value"] if part == "score" else row["parts"].get(part)
-    return value
+    parts = sorted({part for key in one if key in two for part in one[key]["parts"]})
+    named = ["score", *(parts if len(parts) > 1 else [])]  # a single part is the score again
+    return [d for part in named if (d := paired_difference(name, one, two, part)) is not None]
 
 
 def _rows(run: str) -> dict[str, dict[str, dict[str, Any]]]:

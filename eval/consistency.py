@@ -54,7 +54,7 @@ def consistency_metrics(
     by_face: dict[str, list[tuple[Question, Said | None]]] = {}
     for question, one in zip(questions, scored, strict=True):
         if one is not None:
-            by_face.setdefault(question.about, []).append((question, _said(one.prediction)))
+            by_face.setdefault(question.about, []).append((question, said(one.prediction)))
     found: dict[str, list[tuple[str, float]]] = {}
     for heard in by_face.values():
         subject = heard[0][0].subject_id
@@ -66,7 +66,7 @@ def consistency_metrics(
             for name, value in _agreement(task, kind, a, b):
                 found.setdefault(f"{kind}_{name}", []).append((subject, value))
     return {
-        name: cluster_mean([subject for subject, _ in rows], [value for _, value in rows])
+        name: cluster_mean([subject for subject, _ in rows], [v for _, v in rows], share=True)
         for name, rows in sorted(found.items(), reverse=True)
     }
 
@@ -91,7 +91,7 @@ def _swapped(one: dict[int, frozenset[Side]], two: dict[int, frozenset[Side]]) -
             yield float({OTHER[side] for side in one[unit]} == two[unit])
 
 
-def _said(parsed: object) -> Said | None:
+def said(parsed: object) -> Said | None:
     """The claims of an answer; None where it cannot be parsed or sees no such face."""
     if isinstance(parsed, ActionUnitsAnswer):
         return Said(units=parsed.units)

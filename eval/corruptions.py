@@ -28,6 +28,10 @@ RESOLUTION = (96, 64, 48, 32, 20)
 """Pixels that are left across the largest face; a smaller face is left as it is."""
 OCCLUSION = (0.5, 0.75, 1.0, 1.3, 1.7)
 """Size of the covered region's outline over its true size."""
+FOREHEAD = 0.25
+"""Height of the forehead above the brows over that of the face below them."""
+AROUND = 1.1
+"""Side of the square of a face over its reach."""
 KINDS = ("blur", "noise", "jpeg", "darkness", "resolution", *(f"occlude_{r}" for r in REGIONS))
 
 
@@ -81,6 +85,41 @@ def corrupt(
             image.size, Image.Resampling.BICUBIC
         )
     return _covered(image, kind.removeprefix("occlude_"), OCCLUSION[step], faces)
+
+
+def face_square(face: Face) -> tuple[float, float, float]:
+    """Left, top and side of the square around a face that `hide_tile` cuts into tiles, pixels.
+
+    It holds the points with a margin, forehead included, or the box where there are none.
+    """
+    x0, y0, x1, y1 = face.box
+    if face.points is not None:
+        points = np.asarray(face.points, np.float64)
+        (x0, y0), (x1, y1) = points.min(0), points.max(0)
+        y0 -= FOREHEAD * (y1 - y0)
+    side = float(max(x1 - x0, y1 - y0)) * AROUND
+    return float(x0 + x1 - side) / 2, float(y0 + y1 - side) / 2, side
+
+
+def hide_tile(image: Image.Image, face: Face, grid: int, tile: int) -> Image.Image:
+    """The picture with one of grid × grid tiles over a face in the face's mean colour.
+
+    Args:
+        image: RGB.
+        face: whose square is cut, see `face_square`.
+        grid: tiles along a side.
+        tile: from 0, row by row from the top left.
+    """
+    left, top, side = face_square(face)
+    row, column = divmod(tile, grid)
+    whole = image.crop((round(left), round(top), round(left + side), round(top + side)))
+    colour = tuple(int(value) for value in np.asarray(whole).mean((0, 1)))
+    edges = [round(left + side * k / grid) for k in (column, column + 1)]
+    rims = [round(top + side * k / grid) for k in (row, row + 1)]
+    out = image.copy()
+    pen = ImageDraw.Draw(out)
+    pen.rectangle((edges[0], rims[0], edges[1] - 1, rims[1] - 1), fill=colour)
+    return out
 
 
 def _covered(image: Image.Image, region: str, size: float, faces: Sequence[Face]) -> Image.Image:

@@ -8,6 +8,7 @@ from eval.consistency import consistency_metrics
 from eval.faithfulness import counterfactual, counterfactual_metrics, evidence_metrics
 from eval.grounding import grounding_metrics, read_out_grounding
 from eval.models.in_process import InProcess
+from eval.open_words import wheel_metrics
 from eval.pairs import read_pairs
 from eval.question import Question
 from facellm.core.statistics import Interval
@@ -16,7 +17,7 @@ from facellm.tasks.base import Scored
 
 def grounds(benchmark: Benchmark, model: Any) -> bool:
     """Whether it is asked, and can be seen, where this model looks."""
-    return benchmark.grounding and isinstance(model, InProcess) and not benchmark.corruption
+    return bool(benchmark.grounding) and isinstance(model, InProcess) and not benchmark.corruption
 
 
 def extra_metrics(
@@ -34,6 +35,9 @@ def extra_metrics(
         numbers |= {f"pair_{k}": v for k, v in counterfactual_metrics(results).items()}
     if benchmark.variants > 1 or benchmark.mirrored:
         numbers |= consistency_metrics(benchmark.task, questions, scored)
+    if benchmark.wheels is not None:
+        found = wheel_metrics(benchmark.wheels, questions, scored)
+        numbers |= {f"wheel_{k}": v for k, v in found.items()}
     if grounds(benchmark, model):
         results_of_maps = read_out_grounding(model.reader(), questions)
         numbers |= {f"look_{k}": v for k, v in grounding_metrics(results_of_maps).items()}

@@ -1,12 +1,12 @@
 """Does the model look where it says? Maps of attention against the masks of face regions.
 
-For our own models the map is the read-out attention of the region tokens; for any other model it
-is how much hiding each part of the picture changes the answer (`occlusion_map`). Published networks
-reach an IoU of 0.27 on average and 0.33 at best against masks of Ekman's regions
-(reference point, not a target: other masks, other pictures).
+For our own models the map is the read-out attention of the region tokens; for any model that can
+be asked it is how much hiding each part of the face changes the answer (`eval.occlusion`).
+Published networks reach an IoU of 0.27 on average and 0.33 at best against masks of Ekman's
+regions (reference point, not a target: other masks, other pictures).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,29 +107,6 @@ def read_out_grounding(reader: Any, questions: Sequence[Question]) -> list[Groun
     return results
 
 
-def occlusion_map(
-    image: Image.Image, score: Callable[[Sequence[Image.Image]], Sequence[float]], grid: int = 7
-) -> Map:
-    """How much hiding each of grid × grid tiles lowers `score`; never below zero.
-
-    Works for any model that can be asked: `score` gives, for each picture, how strongly the model
-    states what is being explained, such as the stated intensity of a unit.
-    """
-    shown = np.asarray(image)
-    grey = shown.mean((0, 1)).astype(np.uint8)
-    rows = np.linspace(0, shown.shape[0], grid + 1).astype(int)
-    columns = np.linspace(0, shown.shape[1], grid + 1).astype(int)
-    hidden = []
-    for y in range(grid):
-        for x in range(grid):
-            copy = shown.copy()
-            copy[rows[y] : rows[y + 1], columns[x] : columns[x + 1]] = grey
-            hidden.append(Image.fromarray(copy))
-    whole, *others = score([image, *hidden])
-    drop = np.array([whole - other for other in others], np.float64)
-    return np.asarray(drop.clip(0).reshape(grid, grid))
-
-
 def grounding_metrics(results: Sequence[Grounding]) -> dict[str, Interval]:
     """`iou`, `inside` and `pointing`, and `iou/AUn` of each unit; n counts units on faces."""
     names = ("iou", "inside", "pointing")
@@ -140,4 +117,6 @@ def grounding_metrics(results: Sequence[Grounding]) -> dict[str, Interval]:
 
 
 def _mean(results: Sequence[Grounding], name: str) -> Interval:
-    return cluster_mean([r.subject_id for r in results], [getattr(r, name) for r in results])
+    return cluster_mean(
+        [r.subject_id for r in results], [getattr(r, name) for r in results], share=True
+    )

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from facellm.core.sample import Record, Sample
 from facellm.tasks.response import Unanswerable
 
+HIDE = "hide"
+"""The corruption that covers one tile of the face asked about: `hide:<tiles a side>:<tile>`."""
 MIRROR = "mirror"
 """The corruption that flips a picture; also the variant in the ids of such questions."""
 
@@ -25,8 +27,8 @@ class Question(NamedTuple):
     gold: Any
     """The task's answer record, or an `Unanswerable`."""
     corruption: str = ""
-    """How the picture is changed before a model sees it: spoilt, such as `blur:3`, or `mirror`;
-    empty for not at all."""
+    """How the picture is changed before a model sees it: spoilt, such as `blur:3`, `mirror`, or a
+    tile hidden, such as `hide:7:24`; empty for not at all."""
 
     @property
     def subject_id(self) -> str:

@@ -4,17 +4,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.differences import adjusted, paired_difference, shown_p
 from eval.fairness_report import fairness_section
 from eval.figures import NOT_SEEN, draw_figures
 from eval.question import Question
 from eval.recipe import Recipe
 from eval.score import Result
 
-HEAD = """# Evaluation
+HEAD = """# {title}
 
+{note}
 Every number is followed by its 95 % interval (bootstrap over people) and n, the samples behind it.
 Rows `majority` (the commonest gold for every face) and `shuffled` (another person's gold) are what
 no picture is needed for. An answer that cannot be parsed scores 0 and is counted below.
+"""
+AGAINST = """## `{about}` against the others
+
+The difference in score on the questions that both answered, `{about}` minus the other, with its
+interval and the p value of a permutation test over people; p (Holm) is adjusted for all {n}
+comparisons of this table.
 """
 
 
@@ -27,7 +35,9 @@ def write_report(
 ) -> Path:
     """Write `report.md` and `figures/` into a run's folder."""
     figures = draw_figures(folder / "figures", results, rows, recipe)
-    parts = [HEAD, _completeness(results)]
+    note = f"{recipe.note.strip()}\n" if recipe.note else ""
+    parts = [HEAD.format(title=recipe.title, note=note), _completeness(results)]
+    parts.append(against(recipe, rows))
     parts += [f"![{path.stem}](figures/{path.name})\n" for path in figures["robustness"]]
     for benchmark in recipe.benchmarks:
         own = [result for result in results if result.benchmark == benchmark.name]
@@ -66,6 +76,33 @@ def metrics_table(results: Sequence[Result]) -> str:
         cells = [str(r.metrics[name]) if name in r.metrics else "–" for r in results]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def against(recipe: Recipe, rows: Sequence[dict[str, Any]]) -> str:
+    """The first model of the recipe compared with every other, benchmark by benchmark."""
+    about = next(iter(recipe.models))
+    heard: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+    for row in rows:
+        heard.setdefault(row["benchmark"], {}).setdefault(row["model"], {})[row["id"]] = row
+    names, found = [], []
+    for benchmark in recipe.benchmarks:
+        models = heard.get(benchmark.name, {})
+        for model in models:
+            if model == about or about not in models:
+                continue
+            change = paired_difference(benchmark.name, models[model], models[about])
+            if change is not None:
+                names.append(model)
+                found.append(change)
+    if not found:
+        return ""
+    lines = ["| benchmark | other | difference | p | p (Holm) | better / worse |", "|---" * 6 + "|"]
+    lines += [
+        f"| {d.benchmark} | {name} | {d.difference} | {shown_p(d.p)} | {shown_p(d.p_holm)} "
+        f"| {d.better} / {d.worse} |"
+        for name, d in zip(names, adjusted(found), strict=True)
+    ]
+    return AGAINST.format(about=about, n=len(found)) + "\n" + "\n".join(lines) + "\n"
 
 
 def _completeness(results: Sequence[Result]) -> str:

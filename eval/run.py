@@ -19,6 +19,7 @@ from eval.fairness import audit
 from eval.looks import draw_looks
 from eval.models.guess import Guess
 from eval.models.stored import Stored
+from eval.occlusion import explain, hidden_questions, occludes, occlusion_metrics
 from eval.question import Question
 from eval.recipe import Recipe
 from eval.score import Result, rows_of, score_answers, summarise
@@ -49,7 +50,8 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
     for benchmark in recipe.expanded():
         questions[benchmark.name] = _questions(benchmark, recipe.limit)
         for name, model in _models(recipe, benchmark):
-            result, part = evaluate(benchmark, questions[benchmark.name], name, model, folder)
+            asked = questions[benchmark.name]
+            result, part = evaluate(benchmark, asked, name, model, folder, recipe.occluded)
             results.append(result)
             rows += part
             print(_line(result), flush=True)
@@ -64,20 +66,34 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
 
 
 def evaluate(
-    benchmark: Benchmark, questions: list[Question], name: str, model: Any, folder: Path
+    benchmark: Benchmark,
+    questions: list[Question],
+    name: str,
+    model: Any,
+    folder: Path,
+    occluded: int = 24,
 ) -> tuple[Result, list[dict[str, Any]]]:
-    """One model on one benchmark: ask what has no answer yet, then score all."""
-    path = folder / "answers" / benchmark.name / f"{name}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    store = AnswerStore(path)
-    missing = store.missing(questions)
-    if missing:
-        whole = questions if isinstance(model, Stored) else missing
-        asyncio.run(_ask(model, whole, store, f"{benchmark.name} · {name}"))
+    """One model on one benchmark: ask what has no answer yet, then score all.
+
+    Args:
+        benchmark: what is asked.
+        questions: its own.
+        name: of the model in results.
+        model: see `eval.models.base.Model`.
+        folder: of the run; answers are kept in it.
+        occluded: faces whose parts are hidden where the benchmark says `grounding: occlusion`.
+    """
+    store = _answered(model, questions, folder / "answers" / benchmark.name / f"{name}.jsonl")
     scored = score_answers(benchmark.task, questions, store.answers)
     result = summarise(name, benchmark.name, benchmark.task, questions, store.answers, scored)
     failures, probable = calibration_metrics(benchmark.task, questions, store.answers)
     metrics = {**result.metrics, **extra_metrics(benchmark, questions, scored, model), **probable}
+    if occludes(benchmark, model):
+        hidden = hidden_questions(questions, occluded)
+        path = folder / "answers" / f"{benchmark.name}-hidden" / f"{name}.jsonl"
+        heard = score_answers(benchmark.task, hidden, _answered(model, hidden, path).answers)
+        numbers = occlusion_metrics(explain(questions, scored, hidden, heard))
+        metrics |= {f"occlusion_{key}": value for key, value in numbers.items()}
     more = {
         "metrics": metrics,
         "failures": {**result.failures, **failures},
@@ -86,6 +102,17 @@ def evaluate(
     }
     result = result.model_copy(update=more)
     return result, rows_of(name, benchmark.name, questions, store.answers, scored)
+
+
+def _answered(model: Any, questions: list[Question], path: Path) -> AnswerStore:
+    """What was answered before, and the answers to what was not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = AnswerStore(path)
+    missing = store.missing(questions)
+    if missing:
+        whole = questions if isinstance(model, Stored) else missing
+        asyncio.run(_ask(model, whole, store, f"{path.parent.name} · {path.stem}"))
+    return store
 
 
 async def _ask(model: Any, questions: list[Question], store: AnswerStore, title: str) -> None:
@@ -109,6 +136,8 @@ def _models(recipe: Recipe, benchmark: Benchmark) -> Iterator[tuple[str, Any]]:
     blind = Guess, Stored  # what they say is the same however the pictures are spoilt
     for name, model in recipe.models.items():
         if benchmark.corruption and isinstance(model, blind):
+            continue
+        if not recipe.asks(name, benchmark.name):
             continue
         if isinstance(model, Guess):
             model = model.model_copy(update={"task": benchmark.task})

@@ -283,8 +283,8 @@ def _gallery(about: Findings) -> str:
     text += "Boxes mark the labelled faces where the run's samples name them; ~ marks estimates."
     if about.withheld:
         text += (
-            f" The photographs of {about.withheld} rows are not shown, because they show people: "
-            "set `gallery_of_photos: true` if their licence and consent allow showing them."
+            f" The photographs and videos of {about.withheld} rows are not shown, because they "
+            "show people: set `gallery_of_photos: true` if their licence and consent allow showing them."
         )
     return text
 

@@ -13,6 +13,8 @@ _PRESENT = "#c9a24b"
 """Of units that act, nobody knows how strongly."""
 _SURE, _WEAK = "#3a6cab", "#b9c6d8"
 _MOST = 24
+_FEWEST = 6
+"""Bars that a panel has room for at least, so that a lone one is a bar and no wall."""
 
 
 def histograms(census: Census, path: Path) -> None:
@@ -94,4 +96,6 @@ def _source(weak: bool) -> str:
 def _finish(axes: Any, title: str, label: str, columns: int) -> None:
     axes.set(title=title, xlabel=label)
     axes.tick_params(axis="y", labelsize=8)
+    bars = len(axes.get_yticks())
+    axes.set_ylim(-0.6, max(bars, _FEWEST) - 0.4)
     axes.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.11), frameon=False)

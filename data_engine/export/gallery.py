@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from data_engine.diversity import SeededSample
+from data_engine.export.film import film
 from data_engine.export.paper import EDGE, GREY, INK, PAPER, WHITE, font, side_by_side, wrapped
 from data_engine.export.pictures import BadRow, Media, shows_nobody
 from data_engine.row import Row
+from data_engine.step import UNREADABLE
 from data_engine.writers.presence import unrated
 from facellm.core.facs import ACTION_UNITS
 from facellm.core.sample import Box, FaceLabels
@@ -101,13 +103,15 @@ class Tile:
         return blocks
 
     def _thumbs(self) -> list[Image.Image]:
-        if not self.row.images:
-            return [_empty("video" if self.row.videos else "no picture")]
+        if not (self.row.images or self.row.videos):
+            return [_empty("no picture")]
         if not self.shown:
-            return [_empty("photograph\nnot shown")]
+            return [_empty("photograph\nnot shown" if self.row.images else "video\nnot shown")]
         matched = len(self.row.sample_ids) == len(self.row.images)
         ids = self.row.sample_ids if matched else [""] * len(self.row.images)
-        return [self._thumb(*pair) for pair in zip(self.row.images, ids, strict=True)]
+        films = [film(self.media.folder / name, SIDE) for name in self.row.videos]
+        pictures = [self._thumb(*pair) for pair in zip(self.row.images, ids, strict=True)]
+        return [*pictures, *(one or _empty(UNREADABLE) for one in films)]
 
     def _thumb(self, name: str, sample_id: str) -> Image.Image:
         try:
@@ -152,7 +156,7 @@ def gallery(
 def known_of(labels: FaceLabels) -> str:
     """The labels of one face in a line; a tool's estimates are marked ~."""
     found = []
-    for field in ("emotion", "expression", "age", "valence", "arousal"):
+    for field in ("emotion", "expression", "age", "valence", "arousal", "quality"):
         value = getattr(labels, field)
         if value is not None:
             said = f"{value:g}" if isinstance(value, float) else value

@@ -27,8 +27,9 @@ class ExportOptions(Record):
     gallery_rows: int = Field(default=20, ge=0)
     """Rows in the picture to check by eye; 0 draws none."""
     gallery_of_photos: bool = False
-    """Show photographs of people in that picture, which travels with the card. Only where licence
-    and consent allow it; rendered faces are always shown. (The parquet files hold all pictures.)"""
+    """Show photographs and videos of people in that picture, which travels with the card. Only
+    where licence and consent allow it; rendered faces are always shown. (The parquet files hold
+    all pictures.)"""
     baseline: Path | None = None
     """Folder of another run whose answers the lexical diversity is compared with."""
     seed: int = 0

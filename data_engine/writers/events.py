@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
-from facellm.core.facs import MAX_INTENSITY
-from facellm.core.sample import FaceLabels, Frame, Record
+from facellm.core.sample import Event, FaceLabels, Frame
 from facellm.tasks.reasoning import EVIDENCE_FROM
 from facellm.tasks.units import whole
 
@@ -15,20 +12,6 @@ The gap between the two keeps a wavering unit one event."""
 
 Series = list[tuple[float, float]]
 """Times in seconds and intensities 0-5 of one unit, in order."""
-
-
-class Event(Record):
-    """One unit acting once."""
-
-    action_unit: int
-    onset: float | None = Field(ge=0)
-    """Seconds at which it leaves rest; None where it acts from the first frame on."""
-    apex: float = Field(ge=0)
-    """Seconds at which it is first strongest."""
-    offset: float | None = Field(ge=0)
-    """Seconds at which it is back at rest; None where it acts until the last frame."""
-    intensity: float = Field(gt=0, le=MAX_INTENSITY)
-    """Whole steps, at the apex."""
 
 
 def series_of(frames: Sequence[Frame]) -> dict[int, Series]:

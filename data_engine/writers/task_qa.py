@@ -17,6 +17,8 @@ from facellm.tasks.response import Register, Unanswerable
 from facellm.tasks.stated import StatedTask
 from facellm.tasks.wording import ask
 
+ELSEWHERE = ("comparison", "dynamics")
+"""Tasks that have writers of their own."""
 MISSING_SHARE = 0.03
 """Share of the questions that ask about a face which the picture does not show."""
 SENTENCES = "Answer the user's question about the face in one to four sentences."
@@ -62,13 +64,15 @@ class TaskQA(Writer):
         picture, count = as_picture(item), len(as_picture(item).faces)
         if not count:
             return
-        names = [name for name in TASKS if name != "age" or self.style.apparent_age]
+        off = ELSEWHERE if self.style.apparent_age else ("age", *ELSEWHERE)
+        names = [name for name in TASKS if name not in off]
         for variant, name in enumerate(rng.sample(names, len(names)) * 2):
             face = rng.randint(1, count)
             turn = ask_task(name, picture, rng, face, self.register(rng))
             if turn is None:
                 continue
-            if isinstance(item, Sample) and rng.random() < MISSING_SHARE:
+            graded = name not in RATED_TASKS or not unrated(_labels(picture, face))
+            if isinstance(item, Sample) and graded and rng.random() < MISSING_SHARE:
                 turn = ask_task(name, picture, rng, count + rng.randint(1, 2), self.register(rng))
                 assert turn is not None, "a missing face needs no labels"
             yield draft(self.name, [item], [turn], variant)

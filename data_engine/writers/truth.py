@@ -21,6 +21,10 @@ USES: dict[str, tuple[str, ...]] = {
     "age": ("age",),
     "quality": ("quality",),
     "authenticity": ("authentic",),
+    "gaze": ("gaze",),
+    "emotion40": ("expression",),
+    "compound_expression": ("expression",),
+    "open_emotion": ("expression", "emotion"),
 }
 """The labels that the answer of a task rests on; a task that is not named may use all."""
 

@@ -20,7 +20,7 @@ from eval.question import Question
 
 PREFIX = "facellm_"
 VERSION = 1
-ERRORS = ("mae", "eer")
+ERRORS = ("mae", "eer", "angular_error")
 """Numbers that are better when they are lower."""
 UTILS = '''"""What lmms-eval calls for this task; written by `python -m eval.export lmms-eval`."""
 

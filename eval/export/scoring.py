@@ -15,8 +15,13 @@ from facellm.tasks.attributes import AttributesAnswer
 from facellm.tasks.authenticity import AuthenticityAnswer
 from facellm.tasks.base import Scored
 from facellm.tasks.caption import CaptionAnswer
+from facellm.tasks.categories import CompoundAnswer, Emotion40Answer
+from facellm.tasks.comparison import ComparisonAnswer
+from facellm.tasks.dynamics import DynamicsAnswer
 from facellm.tasks.expression import ExpressionAnswer
+from facellm.tasks.gaze import GazeAnswer
 from facellm.tasks.head_pose import HeadPoseAnswer
+from facellm.tasks.open_emotion import OpenEmotionAnswer
 from facellm.tasks.quality import QualityAnswer
 from facellm.tasks.reasoning import ReasoningAnswer
 from facellm.tasks.region_question import RegionAnswer
@@ -35,6 +40,12 @@ RECORDS: dict[str, type[Record]] = {
     "age": AgeAnswer,
     "quality": QualityAnswer,
     "authenticity": AuthenticityAnswer,
+    "gaze": GazeAnswer,
+    "emotion40": Emotion40Answer,
+    "compound_expression": CompoundAnswer,
+    "open_emotion": OpenEmotionAnswer,
+    "comparison": ComparisonAnswer,
+    "dynamics": DynamicsAnswer,
 }
 """Task → what its gold answers are."""
 

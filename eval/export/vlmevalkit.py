@@ -1,8 +1,12 @@
 """A table for VLMEvalKit: `$LMUData/facellm_NAME.tsv`, one row a question, pictures in base64.
 
+    LMUData=OUT python run.py --data facellm_NAME --model MODEL
+
 Expressions become multiple choice among the eight emotions, because VLMEvalKit scores letters by
-itself; the other tasks are open questions whose `answer` is the gold in our grammar, to be scored
-by `eval.export.scoring` from the predictions it keeps.
+itself; the other tasks are open questions (`facellm_NAME_openended`) whose `answer` is the gold in
+our grammar: VLMEvalKit asks them and has no score for them, `eval.export.scoring` reads the
+predictions it keeps. VLMEvalKit keeps pictures as JPEG under `$LMUData/images/facellm_NAME` and
+does not replace them: empty that folder after exporting other pictures under the same name.
 """
 
 import base64
@@ -23,6 +27,8 @@ from facellm.tasks import TASKS
 from facellm.tasks.expression import ExpressionAnswer
 from facellm.tasks.response import Unanswerable, render_unanswerable
 
+OPEN = "_openended"
+"""In the name of a table it tells VLMEvalKit that the questions have no letters."""
 LETTERS = "ABCDEFGH"
 """Of the eight emotions."""
 HEAD = ("index", "image", "question", "hint")
@@ -39,7 +45,8 @@ def write(benchmark: Benchmark, out: Path) -> Path:
     questions = benchmark.questions()
     options = LETTERS if benchmark.task == "expression" else ""
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{PREFIX}{benchmark.name}.tsv"
+    ending = "" if options else OPEN
+    path = out / f"{PREFIX}{benchmark.name}{ending}.tsv"
     part = path.with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8") as file:
         columns = [*HEAD, *options, *TAIL]

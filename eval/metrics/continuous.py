@@ -101,6 +101,30 @@ def pose(predicted: Floats, gold: Floats, subjects: Sequence[str]) -> dict[str, 
     }
 
 
+def gaze(predicted: Floats, gold: Floats, subjects: Sequence[str]) -> dict[str, Interval]:
+    """Lines of sight: mean angle between them in radians.
+
+    The cosine of the angle is sin p·sin q + cos p·cos q·cos(y − z), for pitches p, q and yaws y, z.
+
+    Args:
+        predicted: (N, 2) pitch, yaw in radians; a row with NaN is unanswered.
+        gold: (N, 2) without NaN.
+        subjects: (N,).
+
+    Returns:
+        `angular_error` over the answered samples, `answered`.
+    """
+    _shaped(predicted, gold, subjects, 2)
+    if np.isnan(gold).any():
+        raise FaceLLMError("a gaze label is NaN; leave unlabelled samples out")
+    clusters = Clusters(subjects)
+    both: Bools = np.asarray(~np.isnan(predicted).any(axis=1), dtype=np.bool_)
+    (p, y), (q, z) = np.where(both[:, None], predicted, gold).T, gold.T
+    cosine = np.sin(p) * np.sin(q) + np.cos(p) * np.cos(q) * np.cos(y - z)
+    off = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return {"angular_error": clusters.mean(off, both), "answered": clusters.mean(both)}
+
+
 def quality(predicted: Floats, gold: Floats, subjects: Sequence[str]) -> dict[str, Interval]:
     """Image quality (N,): `srcc` (Spearman), `plcc` (Pearson) over answered samples, `answered`.
 
@@ -130,4 +154,4 @@ def _shaped(predicted: Floats, gold: Floats, subjects: Sequence[str], columns: i
         )
 
 
-__all__ = ["ANGLES", "age", "pose", "quality", "valence_arousal", "wrapped"]
+__all__ = ["ANGLES", "age", "gaze", "pose", "quality", "valence_arousal", "wrapped"]

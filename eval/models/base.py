@@ -5,8 +5,8 @@ from typing import NamedTuple, Protocol
 
 from PIL import Image, ImageOps
 
-from eval.corruptions import corrupt
-from eval.question import MIRROR, Answer, Question
+from eval.corruptions import corrupt, hide_tile
+from eval.question import HIDE, MIRROR, Answer, Question
 from facellm.core.sample import Face
 from facellm.faces import load_image
 from facellm.faces.mesh68 import MIRROR_68
@@ -37,6 +37,9 @@ def shown(question: Question) -> Shown:
     if question.corruption == MIRROR:
         turned = [mirrored(face, image.width) for face in reversed(faces)]
         return Shown(ImageOps.mirror(image), turned)
+    if question.corruption.startswith(f"{HIDE}:"):
+        _, grid, tile = question.corruption.split(":")
+        return Shown(hide_tile(image, faces[question.face - 1], int(grid), int(tile)), faces)
     if question.corruption:
         image = corrupt(image, question.corruption, faces, seed=question.id)
     return Shown(image, faces)

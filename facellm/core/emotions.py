@@ -5,6 +5,8 @@ Prototypes after EMFACS (Friesen & Ekman, 1983); they describe how people usuall
 they are not a dictionary from muscles to feelings.
 """
 
+import re
+
 from facellm.core.errors import FaceLLMError, given
 
 EMOTIONS = (
@@ -74,6 +76,65 @@ COMPOUND_ORDERS: dict[str, dict[int, str]] = {
          "angrily surprised", "angrily disgusted", "disgustedly surprised"), 1)),
 }  # fmt: skip
 """Index → the set's own name of a compound expression."""
+
+COMPOUNDS = tuple(COMPOUND_ORDERS["raf-db"].values())
+"""The eleven compound expressions of RAF-DB (Li & Deng, 2019; after Du et al., 2014)."""
+
+EMONET40 = (
+    "amusement", "elation", "pleasure/ecstasy", "contentment", "thankfulness/gratitude",
+    "affection", "infatuation", "hope/enthusiasm/optimism", "triumph", "pride", "interest", "awe",
+    "astonishment/surprise", "concentration", "contemplation", "relief", "longing", "teasing",
+    "impatience and irritability", "sexual lust", "doubt", "fear", "distress", "confusion",
+    "embarrassment", "shame", "disappointment", "sadness", "bitterness", "contempt", "disgust",
+    "anger", "malevolence/malice", "sourness", "pain", "helplessness", "fatigue/exhaustion",
+    "emotional numbness", "intoxication/altered states of consciousness", "jealousy & envy",
+)  # fmt: skip
+"""The forty categories of EmoNet-Face (Schuhmann et al., NeurIPS 2025; LAION, CC BY 4.0), in their
+order and in lower case, as its samples state them in `FaceLabels.expression`."""
+
+EMONET_ADJECTIVES: dict[str, str] = {
+    "amused": "amusement", "elated": "elation", "ecstatic": "pleasure/ecstasy",
+    "pleased": "pleasure/ecstasy", "contented": "contentment",
+    "grateful": "thankfulness/gratitude", "thankful": "thankfulness/gratitude",
+    "affectionate": "affection", "infatuated": "infatuation",
+    "hopeful": "hope/enthusiasm/optimism", "enthusiastic": "hope/enthusiasm/optimism",
+    "optimistic": "hope/enthusiasm/optimism", "triumphant": "triumph", "proud": "pride",
+    "interested": "interest", "awed": "awe", "awestruck": "awe",
+    "astonished": "astonishment/surprise", "surprised": "astonishment/surprise",
+    "concentrated": "concentration", "contemplative": "contemplation", "relieved": "relief",
+    "impatient": "impatience and irritability", "irritable": "impatience and irritability",
+    "lustful": "sexual lust", "doubtful": "doubt", "afraid": "fear", "fearful": "fear",
+    "distressed": "distress", "confused": "confusion", "embarrassed": "embarrassment",
+    "ashamed": "shame", "disappointed": "disappointment", "sad": "sadness",
+    "bitter": "bitterness",
+    "contemptuous": "contempt", "disgusted": "disgust", "angry": "anger",
+    "malevolent": "malevolence/malice", "malicious": "malevolence/malice",
+    "helpless": "helplessness",
+    "tired": "fatigue/exhaustion", "fatigued": "fatigue/exhaustion",
+    "exhausted": "fatigue/exhaustion", "emotionally numb": "emotional numbness",
+    "intoxicated": "intoxication/altered states of consciousness",
+    "jealous": "jealousy & envy", "envious": "jealousy & envy",
+}  # fmt: skip
+"""Adjectives of the categories, each of one alone; words such as `happy`, which several share, are
+left out."""
+
+_JOINTS = re.compile(r"\s*(?:/|&|,|\band\b)\s*")
+
+
+def emotion_words(label: str) -> tuple[str, ...]:
+    """The words of a finer label in lower case: `pleasure/ecstasy` and `anger and fear` have two.
+
+    Each word once, in order.
+    """
+    parts = (" ".join(part.split()) for part in _JOINTS.split(label.lower()))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+EMONET_WORDS: dict[str, str] = {
+    **{word: name for name in EMONET40 for word in (name, *emotion_words(name))},
+    **EMONET_ADJECTIVES,
+}
+"""Name, part of a name or adjective → category of EmoNet-Face."""
 
 
 def emotion(name: str) -> str:

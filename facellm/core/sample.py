@@ -24,6 +24,24 @@ def _empty(values: frozenset[Any]) -> bool:
     return not values
 
 
+def _unknown(value: object) -> bool:
+    return value is None
+
+
+class Event(Record):
+    """One unit acting once in a clip."""
+
+    action_unit: int
+    onset: float | None = Field(ge=0)
+    """Seconds at which it leaves rest; None where it acts from the first frame on."""
+    apex: float = Field(ge=0)
+    """Seconds at which it is first strongest."""
+    offset: float | None = Field(ge=0)
+    """Seconds at which it is back at rest; None where it acts until the last frame."""
+    intensity: float = Field(gt=0, le=5)
+    """Whole steps, at the apex."""
+
+
 class FaceLabels(Record):
     """What is known of a face; None means unlabelled, never absent."""
 
@@ -36,7 +54,8 @@ class FaceLabels(Record):
     pose: tuple[float, float, float] | None = None
     """Pitch, yaw, roll in radians; + is up, to the subject's right, to the subject's right."""
     gaze: tuple[float, float] | None = None
-    """Pitch, yaw of the eyes in radians, signs as for the pose."""
+    """Pitch, yaw of the line of sight as the camera sees it, radians, signs as for the pose; (0, 0)
+    looks along the optical axis."""
     age: float | None = None
     """Years."""
     valence: float | None = Field(default=None, ge=-1, le=1)
@@ -47,6 +66,8 @@ class FaceLabels(Record):
     """What is visible, such as "eyeglasses"; a name that is not a key is unlabelled."""
     quality: float | None = Field(default=None, ge=0, le=1)
     """Of the picture of the face, 1 is best."""
+    events: tuple[Event, ...] | None = Field(default=None, exclude_if=_unknown)
+    """What the face does over a clip, in order of onset; None for a single picture."""
     authentic: bool | None = None
     """Whether the face is as the camera saw it; False: generated or manipulated."""
     manipulation: str | None = None

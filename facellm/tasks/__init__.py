@@ -11,8 +11,13 @@ from facellm.tasks.attributes import AttributesTask
 from facellm.tasks.authenticity import AuthenticityTask
 from facellm.tasks.base import Task
 from facellm.tasks.caption import CaptionTask
+from facellm.tasks.categories import CompoundTask, Emotion40Task
+from facellm.tasks.comparison import ComparisonTask
+from facellm.tasks.dynamics import DynamicsTask
 from facellm.tasks.expression import ExpressionTask
+from facellm.tasks.gaze import GazeTask
 from facellm.tasks.head_pose import HeadPoseTask
+from facellm.tasks.open_emotion import OpenEmotionTask
 from facellm.tasks.quality import QualityTask
 from facellm.tasks.reasoning import ReasoningTask
 from facellm.tasks.region_question import RegionQuestionTask
@@ -30,6 +35,12 @@ TASKS: dict[str, Task[Any]] = {
     "age": AgeTask(),
     "quality": QualityTask(),
     "authenticity": AuthenticityTask(),
+    "gaze": GazeTask(),
+    "emotion40": Emotion40Task(),
+    "compound_expression": CompoundTask(),
+    "open_emotion": OpenEmotionTask(),
+    "comparison": ComparisonTask(),
+    "dynamics": DynamicsTask(),
 }
 """Task name → task."""
 

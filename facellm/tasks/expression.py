@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 
-import numpy as np
 from pydantic import ValidationError, field_validator
 
 from facellm.core.clauses import ADJECTIVES
@@ -11,8 +10,9 @@ from facellm.core.emotions import ALIASES, EMOTIONS, emotion
 from facellm.core.grammar import ParseFailure, first_error, render_answer
 from facellm.core.read_prose import named_emotion
 from facellm.core.sample import Record, Sample
-from facellm.core.statistics import Interval, Rows, by_subject, cluster_formulas
+from facellm.core.statistics import Interval
 from facellm.tasks.base import Exchange, Score, Scored, Task, answered, labels_of
+from facellm.tasks.class_metrics import class_metrics
 from facellm.tasks.response import Register, Unanswerable, read_blocks
 from facellm.tasks.wording import ask
 
@@ -146,22 +146,8 @@ class ExpressionTask(Task[ExpressionAnswer]):
         return Score(value=right, parts={"emotion": right})
 
     def metrics(self, scored: Sequence[Scored[ExpressionAnswer]]) -> dict[str, Interval]:
-        """Add `accuracy` and `macro_f1` (over the classes in the gold); a failure is an error."""
-        pairs = answered(scored)
-        table = np.zeros((len(pairs), 3 * len(EMOTIONS)))
-        rows = table.reshape(len(pairs), 3, len(EMOTIONS))  # right, predicted, gold
-        for row, (predicted, gold, _) in zip(rows, pairs, strict=True):
-            row[2, EMOTIONS.index(gold.emotion)] = 1
-            if predicted is not None:
-                row[1, EMOTIONS.index(predicted.emotion)] = 1
-        rows[:, 0] = rows[:, 1] * rows[:, 2]
-        groups = by_subject([subject for _, _, subject in pairs], table)
-        names = ("accuracy", "macro_f1")
-        return {**super().metrics(scored), **cluster_formulas(groups, names, _accuracy_and_f1)}
-
-
-def _accuracy_and_f1(sums: Rows) -> Rows:
-    """Both numbers of every draw (D, 2), from how often each class was right, predicted, gold."""
-    right, predicted, gold = sums.reshape(len(sums), 3, -1).swapaxes(0, 1)
-    f1 = np.where(gold > 0, 2 * right / np.maximum(predicted + gold, 1), 0)
-    return np.stack([right.sum(1) / gold.sum(1), f1.sum(1) / (gold > 0).sum(1)], 1)
+        """Add `accuracy`, `uar` and `macro_f1` of `class_metrics`; a failure is an error."""
+        pairs = [
+            (None if p is None else p.emotion, g.emotion, who) for p, g, who in answered(scored)
+        ]
+        return {**super().metrics(scored), **class_metrics(pairs, EMOTIONS)}

@@ -6,9 +6,9 @@ from typing import Any
 
 from PIL import Image
 
-from facellm.core.emotions import EMOTIONS
+from facellm.core.emotions import COMPOUNDS, EMONET40, EMOTIONS
 from facellm.core.facs import PROTOCOLS
-from facellm.core.sample import Face, FaceLabels, Provenance, Sample, write_samples
+from facellm.core.sample import Event, Face, FaceLabels, Provenance, Sample, write_samples
 
 SIDE = 64
 
@@ -16,7 +16,7 @@ SIDE = 64
 def _more(n: int) -> dict[str, Any]:
     """Labels of the other tasks; drawn apart, so that emotions and units stay as they were."""
     rng = random.Random(f"more {n}")
-    return {
+    found = {
         "valence": rng.uniform(-1, 1),
         "arousal": rng.uniform(-1, 1),
         "pose": tuple(rng.uniform(-0.6, 0.6) for _ in range(3)),
@@ -24,6 +24,16 @@ def _more(n: int) -> dict[str, Any]:
         "attributes": {name: rng.random() < 0.5 for name in ("beard", "hat", "bangs")},
         "quality": rng.random(),
         "authentic": rng.random() < 0.5,
+    }
+    onsets = sorted(round(rng.uniform(0, 4), 1) for _ in range(3))
+    events = [
+        Event(action_unit=u, onset=t, apex=t + 0.5, offset=t + 1, intensity=rng.randint(2, 5))
+        for u, t in zip(rng.sample(PROTOCOLS["rig23"].units, 3), onsets, strict=True)
+    ]
+    return found | {
+        "gaze": (rng.uniform(-0.4, 0.4), rng.uniform(-0.5, 0.5)),
+        "expression": rng.choice(EMONET40 if n % 2 else COMPOUNDS),
+        "events": tuple(events),
     }
 
 

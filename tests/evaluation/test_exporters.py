@@ -56,8 +56,8 @@ def test_every_task_has_its_record():
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_gold_survives_as_json_and_scores_one(corpus, task):
-    questions = bench(corpus, task).questions()[:20]
+def test_gold_survives_as_json_and_scores_one(corpus_of, task):
+    questions = bench(corpus_of(task), task).questions()[:20]
     render = Guess(kind="gold", task=task)._render
     for question in questions:
         one = scored(task, gold_text(question), render(question.gold), "u")

@@ -15,9 +15,10 @@ from facellm.tasks.response import NO_FACE
 
 @pytest.mark.parametrize("register", ["task", "prose"])
 @pytest.mark.parametrize("task", TASKS)
-def test_our_own_grammar_is_read_as_by_the_task_itself(corpus, task, register):
+def test_our_own_grammar_is_read_as_by_the_task_itself(corpus_of, task, register):
     style = "prose" if register == "prose" else "canonical"
-    for question in Benchmark(name="b", task=task, corpus=corpus, style=style).questions()[:20]:
+    asked = Benchmark(name="b", task=task, corpus=corpus_of(task), style=style).questions()
+    for question in asked[:20]:
         text = TASKS[task].render(question.gold, register, random.Random(0))
         assert read_foreign(task, text) == TASKS[task].parse(text)
 

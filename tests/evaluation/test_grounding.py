@@ -12,7 +12,6 @@ from eval.grounding import (
     Grounding,
     compare_map,
     grounding_metrics,
-    occlusion_map,
     read_out_grounding,
     unit_map,
     unit_mask,
@@ -57,28 +56,6 @@ def test_a_unit_is_looked_for_in_all_its_regions():
         masks[REGIONS.index(name), 0, n] = True
     masks[REGIONS.index("jaw")] = True
     assert unit_mask(masks, 2).sum() == len(regions)
-
-
-@pytest.mark.parametrize("size", [(70, 70), (50, 31)])
-def test_hiding_the_one_tile_that_matters_is_all_that_shows(size):
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
-    rows, columns = (np.linspace(0, n, 8).astype(int) for n in (size[1], size[0]))
-    tile = np.s_[rows[2] : rows[3], columns[5] : columns[6]]
-    asked = []
-
-    def score(pictures):
-        asked.extend(pictures)
-        return [float(np.array_equal(np.asarray(p)[tile], pixels[tile])) * 4 for p in pictures]
-
-    found = occlusion_map(Image.fromarray(pixels), score)
-    assert len(asked) == 50 and found.shape == (7, 7)
-    assert found[2, 5] == 4.0 == found.sum()
-
-
-def test_hiding_what_speaks_against_it_is_no_evidence():
-    found = occlusion_map(Image.new("RGB", (8, 8)), lambda ps: [1.0, *[5.0] * (len(ps) - 1)], 2)
-    assert found.tolist() == [[0, 0], [0, 0]]
 
 
 GRID = 8

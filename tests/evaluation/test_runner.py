@@ -35,8 +35,8 @@ def numbers(folder):
 
 @pytest.mark.parametrize("style", ["canonical", "varied", "prose"])
 @pytest.mark.parametrize("task", TASKS)
-def test_gold_scores_one_and_another_face_scores_chance(tmp_path, corpus, task, style):
-    benchmark = Benchmark(name="b", task=task, corpus=corpus, style=style)
+def test_gold_scores_one_and_another_face_scores_chance(tmp_path, corpus_of, task, style):
+    benchmark = Benchmark(name="b", task=task, corpus=corpus_of(task), style=style)
     questions = benchmark.questions()
     gold, _ = evaluate(benchmark, questions, "gold", Guess(kind="gold", task=task), tmp_path)
     other = Guess(kind="shuffled", task=task)

@@ -9,6 +9,7 @@ from PIL import Image
 from data_engine.export import ExportOptions, export_rows
 from data_engine.export.census import UNRATED, Census
 from data_engine.export.figures import histograms
+from data_engine.export.film import film
 from data_engine.export.gallery import COLUMN, MARK, PAD, SIDE, Picks, gallery, known_of
 from data_engine.export.paper import font, wrapped
 from data_engine.export.pictures import Media
@@ -16,6 +17,15 @@ from data_engine.row import Making, Row
 from facellm.core.sample import FaceLabels
 
 LONG = "The corners of the mouth are pulled up and the cheeks are raised. " * 6
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Three seconds of 64 × 48: red, green, blue. As a gif, which keeps the colours."""
+    pictures = [Image.new("RGB", (64, 48), colour) for colour in ("#f00", "#0f0", "#00f")]
+    path = tmp_path / "clip.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=1000)
+    return path
 
 
 def skin(image: Image.Image, colour: tuple[int, int, int] = (40, 99, 30)) -> int:
@@ -35,7 +45,7 @@ def test_photographs_are_shown_only_if_asked(
     with Image.open(tmp_path / "out" / "gallery.png") as image:
         assert (skin(image) > SIDE * 100) is allowed
     card = (tmp_path / "out" / "README.md").read_text()
-    assert ("The photographs of 1 rows are not shown" in card) is not allowed
+    assert ("The photographs and videos of 1 rows are not shown" in card) is not allowed
 
 
 def test_rendered_faces_are_always_shown_with_their_box(tmp_path: Path, make_row: MakeRow) -> None:
@@ -79,6 +89,19 @@ def test_rows_of_every_shape_can_be_drawn(tmp_path: Path, make_row: MakeRow) -> 
     small = gallery(rows[1:2], Media(tmp_path), {}, photos=False)
     sheet = gallery(rows, Media(tmp_path), {}, photos=False)
     assert sheet.width == 2 * COLUMN + 3 * PAD and sheet.height > small.height
+
+
+def test_a_clip_is_shown_by_its_moments(clip: Path, make_row: MakeRow) -> None:
+    sheet = film(clip, 210)
+    assert sheet is not None and sheet.width == 210
+    # Red, then green, then blue, for a second each: six moments from the first frame to the last.
+    across, high = 103 + 4, (sheet.height + 4) // 3
+    seen = [sheet.getpixel((n % 2 * across + 40, n // 2 * high + 30)) for n in range(6)]
+    colours = [pixel.index(max(pixel)) for pixel in seen]
+    assert colours == sorted(colours) and set(colours) == {0, 1, 2}
+    row = make_row(1, images=[], videos=[clip.name], facts=[])
+    shown = gallery([row], Media(clip.parent), {}, photos=True)
+    assert len(shown.getcolors(1 << 24)) > 3 and film(clip.parent / "none.mp4", 210) is None
 
 
 def test_text_is_broken_to_the_width() -> None:

@@ -2,9 +2,9 @@
 
 from hypothesis import strategies as st
 
-from facellm.core.emotions import EMOTIONS
+from facellm.core.emotions import COMPOUNDS, EMONET40, EMOTIONS
 from facellm.core.facs import PROTOCOLS
-from facellm.core.sample import Face, FaceLabels, Provenance, Sample
+from facellm.core.sample import Event, Face, FaceLabels, Provenance, Sample
 
 RIG = PROTOCOLS["rig23"].units
 DISFA = PROTOCOLS["disfa12"].units
@@ -32,11 +32,29 @@ def _units(numbers: tuple[int, ...]) -> st.SearchStrategy[dict[int, float]]:
     return st.fixed_dictionaries(dict.fromkeys(numbers, _intensity))
 
 
+_time = st.integers(0, 400).map(lambda tenths: tenths / 100)
+_event = st.builds(
+    Event,
+    action_unit=st.sampled_from(RIG),
+    onset=st.none() | _time,
+    apex=_time,
+    offset=st.none() | _time,
+    intensity=st.integers(1, 5).map(float),
+)
+# A unit acts once at most, so that its strongest citation is its only one.
+_events = st.lists(_event, max_size=6, unique_by=lambda e: e.action_unit).map(
+    lambda found: tuple(sorted(found, key=lambda e: -1.0 if e.onset is None else e.onset))
+)
+
 labels = st.builds(
     FaceLabels,
     emotion=st.none() | st.sampled_from(EMOTIONS),
     action_units=st.one_of(st.none(), _units(RIG), _units(DISFA), _units((6, 12))),
     pose=st.none() | st.tuples(_angle, _angle, _angle),
+    gaze=st.none() | st.tuples(_angle, _angle),
+    expression=st.none()
+    | st.sampled_from((*EMONET40, *COMPOUNDS, "anxiety and helplessness", "Elation")),
+    events=st.none() | _events,
     valence=st.none() | _angle,
     arousal=st.none() | _angle,
     age=st.none() | st.floats(0.0, 100.0),

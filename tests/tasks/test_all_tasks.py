@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from task_samples import full, sample, samples
 
 from facellm.core.grammar import TAGS, ParseFailure
-from facellm.core.sample import FaceLabels, Sample
+from facellm.core.sample import Event, FaceLabels, Sample
 from facellm.tasks import TASKS
 from facellm.tasks.base import Scored
 from facellm.tasks.response import NO_FACE, Register, Unanswerable, render_unanswerable
@@ -19,12 +19,19 @@ HAPPY = full("happiness", AU6=3.0, AU12=4.0, AU25=1.0).model_copy(
     update={
         "pose": (0.0, 0.5, 0.0), "valence": 0.8, "arousal": 0.3, "age": 34.0, "quality": 0.9,
         "attributes": {"eyeglasses": True, "beard": False}, "authentic": True,
+        "gaze": (0.0, 0.3), "expression": "elation",
+        "events": (
+            Event(action_unit=6, onset=None, apex=0.4, offset=2.0, intensity=3),
+            Event(action_unit=12, onset=0.8, apex=1.6, offset=None, intensity=4),
+        ),
     }
 )  # fmt: skip
 SAD = full("sadness", AU1=3.0, AU4=2.0, AU15=4.0).model_copy(
     update={
         "pose": (-0.3, 0.0, 0.1), "valence": -0.6, "arousal": -0.4, "age": 8.0, "quality": 0.2,
         "attributes": {"eyeglasses": False, "hat": True}, "authentic": False,
+        "gaze": (-0.3, -0.2), "expression": "pain",
+        "events": (Event(action_unit=15, onset=0.1, apex=0.9, offset=1.2, intensity=4),),
     }
 )  # fmt: skip
 GARBLED = (
@@ -35,6 +42,14 @@ GARBLED = (
     '<think><think>\nAU12.\n</think></think><answer>{"emotion": "happiness"}</answer>',
     '{"emotion": "happiness" /* sure */}',
 )  # fmt: skip
+
+
+def shown(name: str, labels: FaceLabels = HAPPY) -> Sample:
+    """A picture whose first face the task can be asked about."""
+    if name == "compound_expression":
+        labels = labels.model_copy(update={"expression": "happily surprised"})
+    return sample(labels, SAD) if name == "comparison" else sample(labels)
+
 
 OBJECTS = re.compile(r"\b(of|for|about|describe|at) (he|she|they)\b", re.I)
 
@@ -71,7 +86,7 @@ def test_garbled_text_is_a_failure_with_a_reason_and_scores_nothing(name: str, t
     assert isinstance(failure, ParseFailure)
     assert failure.reason
     assert failure.text == text
-    gold = task.target(sample(HAPPY), random.Random(0))
+    gold = task.target(shown(name), random.Random(0))
     score = task.score(failure, gold)
     assert score.value == 0.0
     assert set(score.parts.values()) - {None} == {0.0}
@@ -82,7 +97,7 @@ def test_garbled_text_is_a_failure_with_a_reason_and_scores_nothing(name: str, t
 @given(text=st.text(max_size=80) | st.text('<answer>{"AU12":3}</think> (no).', max_size=80))
 def test_any_text_is_scored_in_the_unit_interval(name: str, text: str) -> None:
     task = TASKS[name]
-    gold = task.target(sample(HAPPY), random.Random(0))
+    gold = task.target(shown(name), random.Random(0))
     value = task.scored(text, gold, "s1").score.value
     assert value is not None
     assert 0.0 <= value <= 1.0
@@ -101,7 +116,7 @@ def test_missing_faces_have_an_answer_of_their_own(name: str, register: Register
     assert exchange.answer == Unanswerable(face=4, count=2)
     assert task.scored(exchange.text, exchange.answer, "s").score.value == 1.0
     assert task.score(NO_FACE, exchange.answer).value == 0.0
-    gold = task.target(sample(HAPPY), random.Random(0))
+    gold = task.target(shown(name), random.Random(0))
     assert task.scored(exchange.text, gold, "s").score.value == 0.0
     assert task.target(sample(HAPPY), random.Random(0), 2) is None
 
@@ -131,8 +146,9 @@ def test_task_questions_end_with_the_suffix_and_name_the_face_among_several(name
         question = task.question(sample(HAPPY, HAPPY), random.Random(seed), 2)
         assert question.endswith(f" {task.suffix}")
         assert "face 2" in question
-    alone = [task.question(sample(HAPPY), random.Random(seed)) for seed in range(200)]
-    assert 20 < sum("face 1" in question for question in alone) < 90
+    if name != "comparison":
+        alone = [task.question(sample(HAPPY), random.Random(seed)) for seed in range(200)]
+        assert 20 < sum("face 1" in question for question in alone) < 90
     assert task.canonical_question(3).endswith(task.suffix)
     assert "face 3" in task.canonical_question(3)
     assert "this face" in task.canonical_question()
@@ -146,7 +162,7 @@ def test_suffixes_and_names_tell_the_tasks_apart() -> None:
 @tasks
 def test_prose_questions_are_many_plain_and_name_the_face_among_several(name: str) -> None:
     task = TASKS[name]
-    alone = {task.question(sample(HAPPY), random.Random(i), 1, "prose") for i in range(600)}
+    alone = {task.question(shown(name), random.Random(i), 1, "prose") for i in range(600)}
     assert len(alone) > 120
     among = {task.question(sample(HAPPY, HAPPY), random.Random(i), 2, "prose") for i in range(300)}
     for question in alone | among:
@@ -163,7 +179,7 @@ def test_prose_questions_are_many_plain_and_name_the_face_among_several(name: st
 @tasks
 def test_prose_answers_are_varied_and_free_of_tags(name: str) -> None:
     task = TASKS[name]
-    answer = task.target(sample(HAPPY), random.Random(0))
+    answer = task.target(shown(name), random.Random(0))
     texts = {task.render(answer, "prose", random.Random(i)) for i in range(200)}
     assert len(texts) >= 8
     assert not any(tag in text for text in texts for tag in TAGS)
@@ -175,7 +191,7 @@ def test_metrics_of_gold_are_perfect_and_of_nothing_undefined(name: str) -> None
     task = TASKS[name]
     scored: list[Scored] = []
     for i, labels in enumerate((HAPPY, SAD)):
-        exchange = task.exchange(sample(labels), random.Random(i))
+        exchange = task.exchange(shown(name, labels), random.Random(i))
         assert exchange is not None
         scored.append(task.scored(exchange.text, exchange.answer, f"s{i}"))
     numbers = task.metrics(scored)
