@@ -12,17 +12,18 @@ import json
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from eval.read.age import read_age
 from eval.read.authentic import read_authentic
 from eval.read.body import body_of, failure
-from eval.read.expression import read_expression
+from eval.read.expression import read_class, read_expression
 from eval.read.pairs import pairs_of
 from eval.read.settle import ANSWER, FINAL
 from eval.read.units import Stated, read_units
 from eval.read.valence_arousal import read_valence_arousal
 from eval.read.yes_no import read_yes_no
+from facellm.core.emotions import COMPOUNDS, EMONET40, EMONET_WORDS, emotion_words
 from facellm.core.evidence import Thought, state
 from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY
 from facellm.core.grammar import REGION_OF_NAME, ParseFailure
@@ -31,7 +32,11 @@ from facellm.tasks.action_units import ActionUnitsAnswer
 from facellm.tasks.age import AgeAnswer
 from facellm.tasks.authenticity import AuthenticityAnswer
 from facellm.tasks.caption import CaptionAnswer
+from facellm.tasks.categories import CompoundAnswer, Emotion40Answer
 from facellm.tasks.expression import ExpressionAnswer
+from facellm.tasks.open_emotion import LIMIT, OpenEmotionAnswer, names_emotion
+from facellm.tasks.read_comparison import Said
+from facellm.tasks.read_events import Told, ToldEvent
 from facellm.tasks.reasoning import ReasoningAnswer
 from facellm.tasks.region_question import RegionAnswer
 from facellm.tasks.response import NO_FACE
@@ -57,6 +62,15 @@ _FAKE = re.compile(
 _REAL = re.compile(
     r"\b(?:is|looks|appears|seems)(?: to be)? (?:an? )?(?:real|authentic|genuine)\b", re.I
 )
+_ASIDE = re.compile(
+    r"\b(?:(?:i )?hope (?:this|that|it)\b|i (?:hope|doubt|fear|regret)\b|little doubt\b|"
+    r"(?:of|region of|area of) interest\b|in relief\b)",
+    re.I,
+)
+"""Words of categories that say nothing of the face."""
+_SAME = re.compile(r"(?:same\s*[:=]\s*)?(true|false)\.?", re.I)
+_MORE = re.compile(r"more\s*[:=]\s*(.+)", re.I)
+_CODES = re.compile(r"AU[1-9][0-9]?(?:\s*(?:→|->|=>|>|,|;|\bthen\b)\s*(?:then )?AU[1-9][0-9]?)*\.?")
 _UNIT = re.compile(r"\b(?:AUs?|action units?)\s*([0-9]{1,3})", re.I)
 
 
@@ -207,6 +221,75 @@ def _authenticity(text: str) -> AuthenticityAnswer | ParseFailure:
     return AuthenticityAnswer(authentic=yes)
 
 
+def _emotion40(text: str) -> Emotion40Answer | ParseFailure:
+    """A category by its name, a part of it, or its adjective."""
+    found = read_class(_ASIDE.sub(" ", text), EMONET40, EMONET_WORDS)
+    return found if isinstance(found, ParseFailure) else Emotion40Answer(category=found)
+
+
+def _compound(text: str) -> CompoundAnswer | ParseFailure:
+    found = read_class(text, COMPOUNDS)
+    return found if isinstance(found, ParseFailure) else CompoundAnswer(category=found)
+
+
+def _open_emotion(text: str) -> OpenEmotionAnswer | ParseFailure:
+    """The one JSON object or list, or a bare list of words; sentences are not searched for words.
+
+    Nearly every sentence about a face holds some word that is an emotion elsewhere.
+    """
+    body = body_of(text)
+    if isinstance(body, ParseFailure):
+        return body
+    if body.json and not isinstance(body.json[0], list):
+        return cast(OpenEmotionAnswer | ParseFailure, _one_object("open_emotion", text))
+    listed = body.json[0] if body.json else _bare_list(*(body.tagged or (body.text,)))
+    words = [w for item in listed for w in emotion_words(item)] if _texts(listed) else []
+    if not words or len(words) > LIMIT or not all(map(names_emotion, words)):
+        return failure("no list of emotion words", text)
+    return OpenEmotionAnswer(emotions=tuple(words))
+
+
+def _texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _bare_list(text: str, *more: str) -> list[str]:
+    """The items of `joy, relief` or of lines; none of them where it is more than one text."""
+    text = re.sub(r"\A\s*(?:the )?emotions?(?: words)?\s*:\s*", "", text, flags=re.I)
+    return [] if more else [part.strip(" .\"'") for part in re.split(r"[,;\n]", text)]
+
+
+def _comparison(text: str) -> Said | ParseFailure:
+    """The one JSON object, `same: false` or `more: face 2`; else what the task's own reader says.
+
+    A bare yes or no is unread: some questions ask whether the expression changed, some whether it
+    is the same.
+    """
+    body = body_of(text)
+    if isinstance(body, ParseFailure):
+        return body
+    if body.json:
+        return cast(Said | ParseFailure, _one_object("comparison", text))
+    said = " ".join(body.tagged) or body.text
+    if match := _SAME.fullmatch(said.strip()):
+        return Said(same=match[1].lower() == "true")
+    match = _MORE.fullmatch(said.strip())
+    return cast(Said | ParseFailure, TASKS["comparison"].parse(match[1] if match else said))
+
+
+def _dynamics(text: str) -> Told | ParseFailure:
+    """The one JSON object, or a bare list of codes in their order."""
+    body = body_of(text)
+    if isinstance(body, ParseFailure):
+        return body
+    said = (" ".join(body.tagged) or body.text).strip()
+    if not body.json and _CODES.fullmatch(said):
+        codes = [f"AU{number}" for number in _UNIT.findall(said)]
+        if all(int(code[2:]) in ACTION_UNITS for code in codes):
+            return Told(events=tuple(ToldEvent(action_unit=code) for code in codes))
+    return cast(Told | ParseFailure, _one_object("dynamics", text))
+
+
 def _one_object(task_name: str, text: str) -> Any:
     """The task's own reading of the one object in a text: JSON, or nothing but `name: value`."""
     body = body_of(text)
@@ -237,4 +320,10 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "age": _age,
     "quality": partial(_one_object, "quality"),
     "authenticity": _authenticity,
+    "gaze": partial(_one_object, "gaze"),
+    "emotion40": _emotion40,
+    "compound_expression": _compound,
+    "open_emotion": _open_emotion,
+    "comparison": _comparison,
+    "dynamics": _dynamics,
 }
