@@ -12,7 +12,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from data_engine.shards import KINDS, SOURCE, Kind, Shards, StepCount, kind_of, lumped, write_whole
+from data_engine.shards import (
+    KINDS,
+    SOURCE,
+    Kind,
+    Shards,
+    StepCount,
+    kind_of_line,
+    lumped,
+    write_whole,
+)
 from data_engine.stage import finished, room_on_disk
 
 
@@ -68,7 +77,7 @@ def _join(folder: Path, shards: Shards, kinds: Collection[Kind]) -> dict[str, in
         files: dict[Kind, IO[str]] = {}
         for shard in range(shards.count() or 0):
             for line in _lines(shards.items(shard)):
-                kind = kind_of(json.loads(line))
+                kind = kind_of_line(line)
                 if kind not in kinds:
                     continue
                 if kind not in files:

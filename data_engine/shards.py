@@ -11,6 +11,7 @@ Whatever kills the process leaves only `*.part` files behind, which the next run
 import hashlib
 import json
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,9 @@ SOURCE = "source"
 MOST_SPECIFIC = 40
 """Reasons of one kind (`wrong_unit:AU12`) that reports tell apart."""
 _CLASSES: dict[Kind, type[Item]] = {"samples": Sample, "clips": Clip, "rows": Row}
+_BEGINNING = re.compile(r'\{"id":"(?:[^"\\]|\\.)*","(image|video|sample_ids)":')
+_BY_SECOND_KEY: dict[str, Kind] = {"image": "samples", "video": "clips", "sample_ids": "rows"}
+"""The engine writes the fields in the order of the records."""
 
 
 class StepCount(Record):
@@ -76,6 +80,16 @@ def kind_of(data: dict[str, object]) -> Kind:
     return "rows" if "messages" in data else "clips" if "video" in data else "samples"
 
 
+def kind_of_line(line: str) -> Kind:
+    """What a line holds, without reading all of it where its first keys tell.
+
+    Raises:
+        ValueError: a line that is no JSON.
+    """
+    match = _BEGINNING.match(line) if line.endswith("}\n") else None
+    return _BY_SECOND_KEY[match[1]] if match else kind_of(json.loads(line))
+
+
 def read_items(path: Path) -> Iterator[Item]:
     """Yield the items of one file in order.
 
@@ -87,11 +101,18 @@ def read_items(path: Path) -> Iterator[Item]:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 number += 1
-                data = json.loads(line)
-                yield _CLASSES[kind_of(data)].model_validate(data)
+                yield _item(line)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise FaceLLMError(f"{path}:{number} is not an item: {reason}") from None
+
+
+def _item(line: str) -> Item:
+    kind = _CLASSES[kind_of_line(line)]
+    try:
+        return kind.model_validate_json(line)  # at once: half the time of JSON first, record then
+    except ValueError:
+        return kind.model_validate(json.loads(line))  # says of broken JSON where it breaks
 
 
 class Shards:

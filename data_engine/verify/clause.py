@@ -25,6 +25,7 @@ from data_engine.verify.lexicon import (
     PART_REGIONS,
     PARTS,
     SEEN,
+    UNIT_NAME_ENDS,
     UNIT_NAMES,
     WORD_UNITS,
 )
@@ -47,6 +48,8 @@ _MOVING = frozenset(("movement", "movements", "action", "actions", "activity", "
 _OTHER = frozenset(("other", "else", "more", "further", "strong", "enough", "indicate"))
 """`No other movement` and `no action unit is strong enough` deny nothing that can be checked."""
 _SIDES = frozenset(("left", "right"))
+_TURNING = frozenset(("no", "seen"))
+"""Roles of words that may turn what stands around them into a denial."""
 _ONE_SIDED = frozenset(("lopsided", "asymmetric", "asymmetrical", "one-sided", "unilateral"))
 _EMOTION_AGAINST = re.compile(r"\b(?:speaks? against|rules? out|excludes?|argues? against)\b")
 
@@ -86,13 +89,16 @@ _roles = lru_cache(1 << 14)(_role)
 
 def _negations(words: list[_Word], carried: bool) -> list[bool]:
     """For each word whether it stands under a negation."""
+    if not carried and all(word.role not in _TURNING for word in words):
+        return [False] * len(words)
     denied, open_ = [], carried
     for n, word in enumerate(words):
         if word.role == "no":
             open_ = True
         denied.append(open_)
-        after_no = any(w.role == "no" for w in words[max(0, n - 3) : n])
-        if word.role == "seen" and (word.value or after_no):
+        if word.role == "seen" and (
+            word.value or any(w.role == "no" for w in words[max(0, n - 3) : n])
+        ):
             # "AU12 is absent", "a smile is not visible": what stands before is denied as well.
             denied = [True] * len(denied)
     return denied
@@ -192,12 +198,14 @@ def _cited(words: list[_Word], denied: list[bool]) -> list[Claim]:
 
 
 def _emotions(words: list[_Word], denied: list[bool], clause: str) -> list[Claim]:
+    named = [(n, nouns) for n, w in enumerate(words) if (nouns := EMOTIONS_OF.get(w.text))]
+    if not named:
+        return []
     against = _EMOTION_AGAINST.search(clause) is not None
     part = any(word.role == "part" for word in words)
     claims = []
-    for n, word in enumerate(words):
-        nouns = EMOTIONS_OF.get(word.text)
-        if nouns is None or (part and "neutral" in nouns):
+    for n, nouns in named:
+        if part and "neutral" in nouns:
             continue  # "neutral brows" are at rest: no emotion is meant
         claims.append(Claim("emotion", emotions=nouns, denied=denied[n] or against))
     return claims
@@ -230,9 +238,14 @@ def read_clause(clause: str, part: str | None = None, denied: bool = False) -> R
         part: the subject of the clause before it, for a clause without one.
         denied: whether a negation of the clause before it still holds.
     """
-    text = _CODE.sub("\x1f\\1/0/n", UNIT_NAMES.sub(_joined, clause))
-    for pattern, token in MERGED:
-        text = pattern.sub(token, text)
+    text = clause
+    if any(end in text for end in UNIT_NAME_ENDS):
+        text = UNIT_NAMES.sub(_joined, text)
+    if "au" in text:
+        text = _CODE.sub("\x1f\\1/0/n", text)
+    for needed, pattern, token in MERGED:
+        if any(map(text.__contains__, needed)):
+            text = pattern.sub(token, text)
     words = [_roles(token) for token in _TOKEN.findall(text)]
     words = [w for w in words if w.role != "cite" or w.value[0] in ACTION_UNITS]  # type: ignore[index]
     under = _negations(words, denied)

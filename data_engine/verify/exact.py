@@ -4,6 +4,7 @@ The reader of prose knows movements and emotions. What `facellm.tasks.stated` sa
 neither; it is compared with the labels here.
 """
 
+from functools import cache
 from typing import Any
 
 from data_engine.verify.claims import Policy, Problem
@@ -19,10 +20,16 @@ AGREES = 0.9
 """Score from which an answer counts as true: labels are rounded when an answer is written."""
 
 
+@cache
+def _stated(kind: str) -> StatedTask[Any] | None:
+    task = TASKS.get(kind)
+    return task if isinstance(task, StatedTask) else None
+
+
 def exact_answer(kind: str, text: str) -> Any | None:
     """The answer of a task with exact answers; None for other tasks and for text that is none."""
-    task = TASKS.get(kind)
-    if not isinstance(task, StatedTask) or "<think>" in text:
+    task = _stated(kind)
+    if task is None or "<think>" in text:
         return None
     answer = task.parse(text)
     return None if isinstance(answer, ParseFailure | Unanswerable) else answer

@@ -113,9 +113,16 @@ _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 
 def suspicious(text: str) -> bool:
     """A fast, generous test: False only for a text in which no pattern of this file can match."""
-    if not _TRIGGERS.isdisjoint(_TOKEN.findall(text.lower())):
+    # No pattern reaches across these, and sentences recur where whole texts do not.
+    return any(map(_suspicious, text.replace("\n", ". ").split(". ")))
+
+
+@lru_cache(1 << 16)
+def _suspicious(sentence: str) -> bool:
+    words = sentence.replace("<think>", " ").replace("</think>", " ")  # tags are no words
+    if not _TRIGGERS.isdisjoint(_TOKEN.findall(words.lower())):
         return True
-    return _NAME.search(text) is not None or _STEMS.search(text) is not None
+    return _NAME.search(sentence) is not None or _STEMS.search(sentence) is not None
 
 
 @lru_cache(1 << 14)

@@ -12,39 +12,48 @@ from facellm.core.read_prose import EMOTION_WORDS, NEGATIONS
 
 _OF_THE = r"of (?:the |his |her |their |its |both |your )?"
 _BROW = r"(?:eye)?brows?"
-MERGED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(rf"\b(?:{pattern})\b"), token)
-    for pattern, token in (
-        (rf"corners? {_OF_THE}(?:mouth|lips)|(?:lip|mouth)[ -]corners?", "lipcorner"),
-        (rf"inner (?:corners?|ends?|parts?|portions?|edges?|halves) {_OF_THE}{_BROW}", "innerbrow"),
-        (rf"inner(?:most)? {_BROW}(?: (?:corners?|ends?|edges?))?", "innerbrow"),
-        (rf"outer (?:corners?|ends?|parts?|portions?|edges?|halves) {_OF_THE}{_BROW}", "outerbrow"),
-        (rf"outer(?:most)? {_BROW}(?: (?:corners?|ends?|edges?))?", "outerbrow"),
-        (r"(?:corners?|sides?) of (?:the |his |her |their )?eyes?|outer eye corners?", "eyecorner"),
-        (r"upper (?:eye)?lids?", "upperlid"),
-        (r"lower (?:eye)?lids?", "lowerlid"),
-        (r"upper lips?", "upperlip"),
-        (r"lower lips?|bottom lips?", "lowerlip"),
-        (r"nasolabial (?:folds?|furrows?|lines?)|smile lines", "fold"),
-        (r"chin boss", "chin"),
-        (r"(?:to|towards?) (?:one|the) side", "sideways"),
-        (r"(brows?) (\w+) at (?:their|the) outer (?:ends|corners)", r"outerbrow \2"),
-        (r"stretched (?:wide open|wide|open)|wide[- ]open(?:ed)?|widely opened", "wideopen"),
-        (r"open(?:ed)? (?:very )?wide(?:ly)?", "wideopen"),
-        (r"wide[- ]eyed", "wide eyes"),
-        (r"furrow between", "furrowed"),
-        (r"pushed out|pushed outwards?", "protruding"),
-        (r"crow'?s[- ]feet", "crinkles eyecorner"),
-        (r"(?:taken|viewed|seen) together|together with", "with"),
-        (r"together (?=suggest|indicat|point|form|give|make|produce|signal|convey|create|express|"
+MERGED: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = tuple(
+    (tuple(needed.split("|")), re.compile(rf"\b(?:{pattern})\b"), token)
+    for needed, pattern, token in (
+        ("corner", rf"corners? {_OF_THE}(?:mouth|lips)|(?:lip|mouth)[ -]corners?", "lipcorner"),
+        ("inner",
+         rf"inner (?:corners?|ends?|parts?|portions?|edges?|halves) {_OF_THE}{_BROW}", "innerbrow"),
+        ("inner", rf"inner(?:most)? {_BROW}(?: (?:corners?|ends?|edges?))?", "innerbrow"),
+        ("outer",
+         rf"outer (?:corners?|ends?|parts?|portions?|edges?|halves) {_OF_THE}{_BROW}", "outerbrow"),
+        ("outer", rf"outer(?:most)? {_BROW}(?: (?:corners?|ends?|edges?))?", "outerbrow"),
+        ("eye",
+         r"(?:corners?|sides?) of (?:the |his |her |their )?eyes?|outer eye corners?", "eyecorner"),
+        ("upper", r"upper (?:eye)?lids?", "upperlid"),
+        ("lower", r"lower (?:eye)?lids?", "lowerlid"),
+        ("upper lip", r"upper lips?", "upperlip"),
+        ("lower lip|bottom lip", r"lower lips?|bottom lips?", "lowerlip"),
+        ("nasolabial|smile lines", r"nasolabial (?:folds?|furrows?|lines?)|smile lines", "fold"),
+        ("chin boss", r"chin boss", "chin"),
+        (" side", r"(?:to|towards?) (?:one|the) side", "sideways"),
+        ("outer", r"(brows?) (\w+) at (?:their|the) outer (?:ends|corners)", r"outerbrow \2"),
+        ("stretched|wide",
+         r"stretched (?:wide open|wide|open)|wide[- ]open(?:ed)?|widely opened", "wideopen"),
+        ("open", r"open(?:ed)? (?:very )?wide(?:ly)?", "wideopen"),
+        ("eyed", r"wide[- ]eyed", "wide eyes"),
+        ("furrow between", r"furrow between", "furrowed"),
+        ("pushed out", r"pushed out|pushed outwards?", "protruding"),
+        ("feet", r"crow'?s[- ]feet", "crinkles eyecorner"),
+        ("together", r"(?:taken|viewed|seen) together|together with", "with"),
+        ("together",
+         r"together (?=suggest|indicat|point|form|give|make|produce|signal|convey|create|express|"
          r"read|match|these|this|they|the )", ""),
-        (r"rather than|instead of|as opposed to|free of|devoid of|absence of|fails? to", "not"),
-        (r"not only|no doubt|without (?:a )?doubt|no wonder|no surprise that|in no way less", ""),
-        (r"eye contact|eye level|close[- ]up|at least|made up|as far as", ""),
-        (r"action unit (?=\d)", "au"),
+        ("rather|instead|opposed|free of|devoid|absence|fail",
+         r"rather than|instead of|as opposed to|free of|devoid of|absence of|fails? to", "not"),
+        ("not only|no doubt|without|no wonder|no surprise|in no way",
+         r"not only|no doubt|without (?:a )?doubt|no wonder|no surprise that|in no way less", ""),
+        ("eye|close|at least|made up|as far as",
+         r"eye contact|eye level|close[- ]up|at least|made up|as far as", ""),
+        ("action unit", r"action unit (?=\d)", "au"),
     )
 )  # fmt: skip
-"""Sequences of words that become one word before anything else is read; in order."""
+"""Sequences of words that become one word before anything else is read, in order; each with
+letters of which every text holds some that its pattern matches, to spare most searches."""
 
 _PARTS = {
     "brow": "brow brows eyebrow eyebrows", "innerbrow": "innerbrow", "outerbrow": "outerbrow",
@@ -160,6 +169,9 @@ WORD_UNITS: dict[str, tuple[int, ...]] = {
 UNIT_NAMES = re.compile(
     r"\b(?:" + "|".join(sorted(au.name.lower() for au in ACTION_UNITS.values())) + r")\b"
 )
+
+UNIT_NAME_ENDS = tuple(sorted({au.name.lower().split()[-1] for au in ACTION_UNITS.values()}))
+"""Every text that holds a name of a unit holds one of these words."""
 
 
 def _each(words: str, value: tuple[int, int]) -> dict[str, tuple[int, int]]:

@@ -53,6 +53,7 @@ _FACE = re.compile(
     r"\b(?:face|person|picture|photo|image|frame)(?: number)? (\d{1,2})\b"
     r"|\b(first|second|third|fourth|left|right)(?:most)? (?:face|person|picture|photo|image|one)\b"
 )
+_COUNTED = re.compile(r" \d")
 _FRONTAL = re.compile(
     r"\bhead (?:\w+ )?(?:faces the camera|"
     r"(?:is|looks) (?:held |kept )?(?:straight|upright|frontal|level))"
@@ -102,7 +103,13 @@ def _hashed(match: re.Match[str]) -> str:
 
 def faces_of(text: str) -> tuple[int, ...]:
     """The faces or pictures a sentence names, in order, each once: `face 2`, `the left face`."""
-    found = [int(m[1]) if m[1] else _ORDER[m[2]] for m in _FACE.finditer(text.lower())]
+    return _faces_of(text.lower())
+
+
+def _faces_of(lower: str) -> tuple[int, ...]:
+    if not _COUNTED.search(lower) and not any(word in lower for word in _ORDER):
+        return ()
+    found = [int(m[1]) if m[1] else _ORDER[m[2]] for m in _FACE.finditer(lower)]
     return tuple(dict.fromkeys(found))
 
 
@@ -129,21 +136,26 @@ def _head(sentence: str) -> frozenset[str]:
 @lru_cache(1 << 16)
 def read_sentence(sentence: str) -> Said:
     """The claims of one sentence without its closing mark."""
-    hashed = _CODES.sub(r"\1 ", _CITED.sub(_hashed, sentence))
-    broken = tuple(
-        f"{odd} is not a citation such as (AU12, marked)" for odd in _ODD.findall(hashed)
-    )
-    lower = _COMPARED.sub("", hashed.lower())
+    broken: tuple[str, ...] = ()
+    if "AU" in sentence:
+        sentence = _CODES.sub(r"\1 ", _CITED.sub(_hashed, sentence))
+        broken = tuple(
+            f"{odd} is not a citation such as (AU12, marked)" for odd in _ODD.findall(sentence)
+        )
+    lower = sentence.lower()
+    if "as " in lower:
+        lower = _COMPARED.sub("", lower)
     if "left" in lower and "right" in lower:
         lower = _BOTH.sub("both", lower)
     tokens = lower.split()
-    faces = faces_of(lower)
+    faces = _faces_of(lower)
     if not _SUPPOSING.isdisjoint(tokens) and _SUPPOSED.search(lower):
         return Said((), faces, broken=broken)
     claims: list[Claim] = []
     part: str | None = None
     denied = False
-    for piece, listed in _pieces(_OPENING.sub("", lower)):
+    opened = lower.startswith(("yes", "no"))
+    for piece, listed in _pieces(_OPENING.sub("", lower) if opened else lower):
         reading = read_clause(piece, part, denied and listed)
         claims += reading.claims
         part, denied = reading.part, reading.denied
@@ -156,13 +168,20 @@ def read_sentence(sentence: str) -> Said:
     return Said(tuple(claims), faces, pose, broken)
 
 
+def _parts(text: str) -> list[str]:
+    """What stands between closing marks; plain texts, whose only marks are points, in no time."""
+    if "!" in text or ".." in text or text.endswith(" ") or not text.isprintable():
+        return _END.split(text)
+    return text.removesuffix(".").split(". ")
+
+
 def read_prose(text: str) -> Read:
     """Read sentences; what they ask they do not state."""
     if "’" in text:
         text = text.replace("’", "'")
     if "*" in text or "`" in text or "\n" in text or "_" in text:
         text = _MARKS.sub(" ", text)
-    parts = sentences(text) if "?" in text else _END.split(text)
+    parts = sentences(text) if "?" in text else _parts(text)
     said = tuple(read_sentence(part.strip()) for part in parts if part)
     return Read(said, tuple(reason for one in said for reason in one.broken))
 
