@@ -39,6 +39,9 @@ class FaceVisionConfig(PreTrainedConfig):
     """Whether patches attend to the region tokens."""
     read_out: bool = True
     """Whether region tokens attend back to the patches and join the prompt."""
+    readings: bool = True
+    """Whether action units and expression are read off the region tokens and told to the language
+    model; needs the read-out."""
     gate: float = 0.1
     """Initial value of the guidance gate γ; 0 leaves a trained tower's features unchanged."""
 

@@ -1,6 +1,7 @@
 """Everything that sees: tower, region encoder and projector, shared by transformers and vLLM.
 
 pixels (V,3,S,S) ─ tower ─► patches ─ region encoder(landmarks) ─► patches', regions
+regions ─ readings ─► action units, expression: told to the language model with the region tokens
 one view's tokens = [ pooled patches' (P) , 15 region tokens of each face present ] → width L
 """
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facellm.model.configuration import FaceVisionConfig
+from facellm.model.readings import Readings, Telling
 from facellm.model.region_encoder import RegionEncoder
 from facellm.model.tower import VisionTower
 
@@ -35,6 +37,7 @@ class Projector(nn.Module):
             nn.LayerNorm(config.region_size),
             nn.Linear(config.region_size, width), nn.GELU(), nn.Linear(width, width),
         ) if config.read_out else None  # fmt: skip
+        self.told = Telling(width) if config.read_out and config.readings else None
 
 
 class FaceVision(nn.Module):
@@ -46,6 +49,7 @@ class FaceVision(nn.Module):
         self.vision_tower = VisionTower(config.tower, config.layer)
         has_regions = config.guidance or config.read_out
         self.region_encoder = RegionEncoder(config) if has_regions else None
+        self.readings = Readings(config) if config.read_out and config.readings else None
         self.projector = Projector(config, width)
 
     def see(
@@ -82,16 +86,26 @@ class FaceVision(nn.Module):
     def forward(self, pixels_V3SS: Tensor, landmarks_VFP2: Tensor) -> list[Tensor]:
         """One tensor (P + 15 · faces, L) a view: pooled patches, then region tokens by face."""
         patches, regions, _, present = self.see(pixels_V3SS, landmarks_VFP2)
-        grid, pool = self.config.grid_size, self.config.pool
-        pooled = patches.transpose(1, 2).unflatten(2, (grid, grid))
-        pooled = F.avg_pool2d(pooled, pool).flatten(2).transpose(1, 2)
-        tokens = self.projector.patches(pooled) + self.projector.place
-        if regions is None or self.projector.regions is None:
+        tokens = self.projector.patches(self.pooled(patches)) + self.projector.place
+        if regions is None:
             return list(tokens)
-        regions = self.projector.regions(regions)
+        spoken = self.speakable(regions[present]).split(present.sum(1).tolist())
         return [
-            torch.cat([tokens[v], regions[v][present[v]].flatten(0, 1)]) for v in range(len(tokens))
+            torch.cat([own, faces.flatten(0, 1)]) for own, faces in zip(tokens, spoken, strict=True)
         ]
+
+    def pooled(self, patches_VND: Tensor) -> Tensor:
+        """Patches averaged pool × pool, (V, P, D)."""
+        grid, pool = self.config.grid_size, self.config.pool
+        square = patches_VND.transpose(1, 2).unflatten(2, (grid, grid))
+        return F.avg_pool2d(square, pool).flatten(2).transpose(1, 2)
+
+    def speakable(self, regions_XRE: Tensor) -> Tensor:
+        """Region tokens of X faces as the language model hears them, (X, 15, L)."""
+        tokens = self.projector.regions(regions_XRE)
+        if self.readings is None:
+            return tokens
+        return tokens + self.projector.told(self.readings(regions_XRE))
 
 
 def _scatter(values: Tensor, order: Tensor, present: Tensor) -> Tensor:

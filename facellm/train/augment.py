@@ -17,6 +17,9 @@ from facellm.model.vision import POINT_UNIT
 # Shapes: B faces, S view side, P = 68 points.
 
 MIRROR = torch.from_numpy(MIRROR_68)
+FEATURES = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
+"""First point and end of jaw, brows, nose, eyes and mouth."""
+FEATURE_OF = torch.cat([torch.full((b - a,), n) for n, (a, b) in enumerate(FEATURES)])
 
 
 def views(
@@ -63,8 +66,21 @@ def views(
         )
     if generator is not None:
         pixels = photograph(pixels, generator)
-        points = points + 0.006 * torch.randn(points.shape, generator=generator)
+        points = misplace(points, generator)
     return pixels, points, mirrored
+
+
+def misplace(points_BP2: Tensor, generator: torch.Generator) -> Tensor:
+    """Err as finders do: little on most faces, and then whole features more than single points."""
+    n = len(points_BP2)
+    amount = torch.rand(n, 1, 1, generator=generator).square()
+    middle = points_BP2.mean(1, keepdim=True)
+    size = 1 + 0.03 * amount * torch.randn(n, 1, 1, generator=generator)
+    moved = (points_BP2 - middle) * size + middle
+    moved = moved + 0.012 * amount * torch.randn(n, 1, 2, generator=generator)
+    features = torch.randn(n, len(FEATURES), 2, generator=generator)
+    moved = moved + 0.012 * amount * features[:, FEATURE_OF]
+    return moved + (0.001 + 0.01 * amount) * torch.randn(moved.shape, generator=generator)
 
 
 def photograph(pixels_B3SS: Tensor, generator: torch.Generator) -> Tensor:

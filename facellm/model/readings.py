@@ -1,0 +1,101 @@
+"""What the region tokens say in numbers, and how the numbers are told to the language model.
+
+    region tokens r (X,15,E) ──► action units v (X,A), expression logits (X,8), pose (X,3)
+    told: r_r ← r_r + Σ_{a at r} Σ_b max(0, 1 − |v_a − b|) U_{a,b} + Σ_e p_e M_e,   b = 0 … 5
+
+A language model that has to find intensities in region tokens by itself needs far more answers
+than there are faces; here every labelled unit of every face teaches the reading, and its level
+reaches the language model as if it had been spelled out: a word U_{a,b} for unit a at level b,
+interpolated between levels, put where the unit is seen. Unlike a concept bottleneck (Koh et al.,
+2020) the region tokens still pass as they are.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facellm.core.emotions import EMOTIONS
+from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY, PROTOCOLS
+from facellm.core.regions import REGIONS
+from facellm.model.configuration import FaceVisionConfig
+
+# Shapes: X faces, R = 15 regions, E region width, A = 23 action units, B = 6 levels, L width of
+# the language model.
+
+UNITS = PROTOCOLS["rig23"].units
+"""The action units that are read."""
+LEVELS = int(MAX_INTENSITY) + 1
+NARROW, HIDDEN = 32, 256
+
+
+def unit_regions() -> Tensor:
+    """(A, R): 1 where a unit is seen at a region."""
+    share = torch.zeros(len(UNITS), len(REGIONS))
+    for row, number in enumerate(UNITS):
+        for region in ACTION_UNITS[number].regions:
+            share[row, REGIONS.index(region)] = 1.0
+    return share
+
+
+class Reading(NamedTuple):
+    """Of each face."""
+
+    units: Tensor
+    """(X, A) intensities in units of 5, 0 to 1 where a face is read as it should be."""
+    emotion: Tensor
+    """(X, 8) logits over `EMOTIONS`."""
+    pose: Tensor
+    """(X, 3) pitch, yaw, roll in radians."""
+
+
+class Readings(nn.Module):
+    """Action-unit intensities, expression and pose from region tokens.
+
+    A unit is read from the tokens of its own FACS regions, so that a token comes to hold what
+    happens there, and corrected by the face as a whole: cheeks rise when lip corners do.
+    """
+
+    def __init__(self, config: FaceVisionConfig) -> None:
+        super().__init__()
+        size = config.region_size
+        at = unit_regions()
+        self.register_buffer("share", at / at.sum(1, keepdim=True))
+        self.norm = nn.LayerNorm(size)
+        self.unit = nn.Parameter(torch.randn(len(UNITS), size) * size**-0.5)
+        self.unit_bias = nn.Parameter(torch.zeros(len(UNITS)))
+        self.narrow = nn.Linear(size, NARROW)
+        self.whole = nn.Sequential(
+            nn.GELU(), nn.Linear(len(REGIONS) * NARROW, HIDDEN),
+            nn.GELU(), nn.Linear(HIDDEN, len(UNITS) + len(EMOTIONS) + 3),
+        )  # fmt: skip
+
+    def forward(self, regions_XRE: Tensor) -> Reading:
+        """Read the faces off their region tokens."""
+        tokens = self.norm(regions_XRE)
+        own_XAE = torch.einsum("ar,xre->xae", self.share, tokens)
+        own = torch.einsum("xae,ae->xa", own_XAE, self.unit) + self.unit_bias
+        whole = self.whole(self.narrow(tokens).flatten(-2))
+        units, emotion, pose = whole.split([len(UNITS), len(EMOTIONS), 3], -1)
+        return Reading(own + units, emotion, pose)
+
+
+class Telling(nn.Module):
+    """Readings in the language model's own space, region by region."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        # Saved with the weights: loading builds modules on the meta device, where values are lost.
+        self.register_buffer("at", unit_regions())
+        self.units = nn.Parameter(torch.randn(len(UNITS), LEVELS, width) * 0.02)
+        self.emotions = nn.Parameter(torch.randn(len(EMOTIONS), width) * 0.02)
+
+    def forward(self, reading: Reading) -> Tensor:
+        """What is added to the projected region tokens, (X, R, L)."""
+        level = (reading.units * MAX_INTENSITY).clamp(0, MAX_INTENSITY).unsqueeze(-1)
+        steps = torch.arange(LEVELS, device=level.device, dtype=level.dtype)
+        near_XAB = F.relu(1 - (level - steps).abs())
+        said_XAL = torch.einsum("xab,abl->xal", near_XAB, self.units)
+        felt_XL = reading.emotion.softmax(-1) @ self.emotions
+        return torch.einsum("ar,xal->xrl", self.at, said_XAL) + felt_XL.unsqueeze(1)
