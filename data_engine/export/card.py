@@ -284,7 +284,7 @@ def _gallery(about: Findings) -> str:
     if about.withheld:
         text += (
             f" The photographs and videos of {about.withheld} rows are not shown, because they "
-            "show people: set `gallery_of_photos: true` if their licence and consent allow showing them."
+            "show people: set `gallery_of_photos: true` if their licence and consent allow it."
         )
     return text
 
