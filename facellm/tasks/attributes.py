@@ -213,7 +213,8 @@ def _accuracies(subjects: Sequence[str], rows: Rows) -> dict[str, Interval]:
         plain = right.sum((1, 2)) / asked.sum((1, 2))
         return np.stack([plain, _mean(_mean(_ratio(right, asked)))], axis=1)
 
-    return cluster_formulas(groups, ("accuracy", "balanced_accuracy"), formulas)
+    names = ("accuracy", "balanced_accuracy")
+    return cluster_formulas(groups, names, formulas, shares=("accuracy",))
 
 
 def _ratio(above: Rows, below: Rows) -> Rows:

@@ -185,9 +185,9 @@ class GazeTask(StatedTask[GazeAnswer]):
             "angular_error": columns.mean(
                 angular_error(columns.predicted, columns.gold), columns.answered
             ),
-            "direction_accuracy": cluster_mean([who for *_, who in words], right),
+            "direction_accuracy": cluster_mean([who for *_, who in words], right, share=True),
             "answered": cluster_mean(
-                [who for *_, who in words], [float(p is not None) for p, _, _ in words]
+                [who for *_, who in words], [float(p is not None) for p, _, _ in words], share=True
             ),
             "measured": columns.mean(columns.answered),
         }

@@ -145,8 +145,8 @@ class OpenEmotionTask(StatedTask[OpenEmotionAnswer]):
         hits = [float(bool(m & g.meanings)) for m, (_, g, _) in zip(said, pairs, strict=True)]
         return {
             **super().metrics(scored),
-            "hit": cluster_mean(who, hits),
+            "hit": cluster_mean(who, hits, share=True),
             **self.part_means(scored, ("precision", "recall")),
             "words": cluster_mean(who, [float(len(m)) for m in said]),
-            "answered": cluster_mean(who, [float(p is not None) for p, _, _ in pairs]),
+            "answered": cluster_mean(who, [float(p is not None) for p, _, _ in pairs], share=True),
         }
