@@ -118,6 +118,21 @@ class Measured(NamedTuple):
     rows: int
     megabytes: float
     """Peak memory of the largest process."""
+    stages: list[dict[str, Any]]
+    """As in the run's summary: `first` and `last` are the seconds at which shards were there."""
+
+    @property
+    def first(self) -> tuple[float, float]:
+        """Seconds at which the source was read, and at which the first shard was verified. Ray
+        begins after the one; here and on Ray the other holds the start of the workers."""
+        return self.stages[0]["last"], self.stages[-1]["first"]
+
+    @property
+    def sustained(self) -> float:
+        """Items a second of the last stage between its first and its last shard."""
+        last = self.stages[-1]
+        share = (last["shards"] - 1) / last["shards"]
+        return float(last["items"] * share / max(last["last"] - last["first"], 1e-9))
 
 
 def measure(recipe: dict[str, Any]) -> Measured:
@@ -140,12 +155,13 @@ def _measured(answer: Connection, folder: str, data: dict[str, Any]) -> None:
     path = Path(folder) / "recipe.yaml"
     path.write_text(yaml.safe_dump(data))
     corpus = run(path)
-    seconds = json.loads((corpus / "summary.json").read_text())["seconds"]
+    summary = json.loads((corpus / "summary.json").read_text())
     report = json.loads((corpus / "report.json").read_text())
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(usage.ru_utime + usage.ru_stime for usage in used)
     peak = max(usage.ru_maxrss for usage in used) / 1024  # Linux counts kilobytes
-    answer.send((seconds, cpu, report["items"].get("rows", 0), peak))
+    rows = report["items"].get("rows", 0)
+    answer.send((summary["seconds"], cpu, rows, peak, summary["stages"]))
 
 
 def templates(count: int, workers: int, executor: str) -> Measured:
@@ -154,7 +170,7 @@ def templates(count: int, workers: int, executor: str) -> Measured:
         {
             "source": {"use": f"{HERE}:Samples", "count": count},
             "steps": [{"use": "write"}, {"use": "verify"}],
-            "shard_size": max(count // 16, 1),
+            "shard_size": max(count // 64, 1),
             "workers": workers,
             "executor": executor,
         }
@@ -166,6 +182,8 @@ class Taught(NamedTuple):
 
     rate: float
     """Calls a second, from the first to the last."""
+    whole: float
+    """Calls a second of the whole run: with its start and its end."""
     most: float
     """What the server can do."""
     at_once: int
@@ -188,7 +206,8 @@ def teacher(count: int) -> Taught:
         )
         served = service.served()
     rate = served.calls / served.seconds
-    return Taught(rate, AT_ONCE / DELAY, served.most_at_once, 1000 * got.cpu / served.calls)
+    whole = served.calls / got.seconds
+    return Taught(rate, whole, AT_ONCE / DELAY, served.most_at_once, 1000 * got.cpu / served.calls)
 
 
 def memory(count: int) -> Measured:
@@ -211,14 +230,20 @@ def main(
         for count in workers or [1, 2]:
             for executor in ["local", "ray"] if ray else ["local"]:
                 got = templates(samples * count, count, executor)
-                said = f"{got.rows / got.seconds:8,.0f} rows/s"
+                said = (
+                    f"{got.rows / got.seconds:8,.0f} rows/s in all, "
+                    f"{got.sustained:8,.0f} from the first shard on; "
+                    f"source read at {got.first[0]:.1f} s, "
+                    f"first shard at {got.first[1]:.1f} s"
+                )
                 if executor == "local":  # Ray's actors are no children: their CPU is not seen
                     said += f"  {got.rows / got.cpu:8,.0f} rows/CPU s"
                 typer.echo(f"templates, {executor}, {count} workers: {said}  ({got.rows} rows)")
     if "teacher" in wanted:
         busy = teacher(calls)
         typer.echo(
-            f"teacher: {busy.rate:.1f} of {busy.most:.1f} calls/s = {busy.rate / busy.most:.1%}, "
+            f"teacher: {busy.rate:.1f} of {busy.most:.1f} calls/s = {busy.rate / busy.most:.1%} "
+            f"sustained, {busy.whole / busy.most:.1%} with start and end, "
             f"at most {busy.at_once} at once, {busy.cpu:.2f} ms of CPU a call"
         )
     if "memory" in wanted:

@@ -23,7 +23,8 @@ class Progress:
         self._path = folder / "summary.json"
         self._started = time.time()
         self._stages: list[dict[str, Any]] = [
-            {"stage": name, "shards": 0, "items": 0, "rejects": {}} for name in stages
+            {"stage": name, "shards": 0, "items": 0, "rejects": {}, "first": None, "last": None}
+            for name in stages
         ]
         self._new = 0
         self._said = self._saved = 0.0
@@ -35,6 +36,10 @@ class Progress:
         state = self._stages[stage]
         state["shards"] += 1
         state["items"] += done.items
+        if fresh:
+            # Seconds at which the first and the last shard were there: what a start costs.
+            state["last"] = round(time.time() - self._started, 2)
+            state["first"] = state["last"] if state["first"] is None else state["first"]
         for step in done.steps:
             known: dict[str, int] = state["rejects"].get(step.step, {})
             new = Counter(known) + Counter(step.rejects)
