@@ -11,7 +11,13 @@ MAY_KNOW = {
     "facellm/tasks": {"facellm.core"},
     "facellm/faces": {"facellm.core"},
     "facellm/model": {"facellm.core", "facellm.faces"},
-    "facellm/train": {"facellm.core", "facellm.tasks", "facellm.faces", "facellm.model"},
+    "facellm/train": {
+        "facellm.core",
+        "facellm.tasks",
+        "facellm.faces",
+        "facellm.model",
+        "facellm.checkpoint",
+    },
     "data_engine": {"facellm.core", "facellm.tasks", "facellm.faces"},
     "eval": {
         "facellm.core",
