@@ -128,7 +128,7 @@ def serve(
 
 @app.command()
 def train(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
-    """Train a model by a recipe."""
+    """Train a model by a recipe; in several processes under torchrun."""
     from facellm.train import run
 
     run(recipe, overrides or [], dry_run)
@@ -220,3 +220,7 @@ def _save(picture: Any, path: Path) -> None:
 def main() -> None:
     """Entry point of the `facellm` command."""
     app()
+
+
+if __name__ == "__main__":  # torchrun -m facellm.cli train RECIPE
+    main()

@@ -11,6 +11,7 @@ MAY_KNOW = {
     "facellm/tasks": {"facellm.core"},
     "facellm/faces": {"facellm.core"},
     "facellm/model": {"facellm.core", "facellm.faces"},
+    "facellm/stock": {"facellm.core", "facellm.faces", "facellm.model"},
     "facellm/train": {
         "facellm.core",
         "facellm.tasks",

@@ -2,8 +2,9 @@
 
     python -m facellm.train.ablate RECIPE --steps 300 [key=value …]
 
-Each variant is trained alike by stage `see` (same data, seed, batches and steps), then reads action
-units off held-out faces through its heads. Differences are paired by face and clustered by subject.
+Each variant is trained alike by the recipe's first stage of objective `see` (same data, seed,
+batches and steps), then reads action units off held-out faces through its heads. Differences are
+paired by face and clustered by subject.
 `plain` has no landmarks at all: its heads see the mean of the tower's patches.
 """
 
@@ -18,16 +19,17 @@ import typer
 from torch import Tensor
 
 from facellm.core.agreement import defined_mean, f1_columns
-from facellm.core.errors import one_line
+from facellm.core.errors import FaceLLMError, one_line
 from facellm.core.facs import PROTOCOLS
 from facellm.core.statistics import Rows, by_subject, cluster_bootstraps
 from facellm.model import FaceVisionConfig, vision_config
 from facellm.model.processing import FaceLLMImageProcessor
 from facellm.model.vision import FaceVision
 from facellm.train.crops import UNITS, Crops, load_crops
-from facellm.train.heads import Heads
+from facellm.train.inputs import face_views, in_slot
+from facellm.train.loop import run_stage
 from facellm.train.recipe import Recipe, load_recipe
-from facellm.train.see import Seer, batch_views, in_slot, learn_to_see
+from facellm.train.see import Seeing, Seer
 
 VARIANTS: dict[str, dict[str, bool]] = {
     "full": {},
@@ -40,15 +42,25 @@ BATCH = 64
 
 def train_variant(recipe: Recipe, crops: Sequence[Crops], name: str, folder: Path) -> Seer:
     """One variant after the same steps on the same batches."""
+    stages = [stage for stage in recipe.stages if stage.objective == "see"]
+    if not stages or recipe.model is None or isinstance(recipe.model.tower, str):
+        raise FaceLLMError("an ablation needs a stage of objective see, and a tower to build")
     torch.manual_seed(recipe.seed)
-    options = {**recipe.model.vision, **VARIANTS[name]}
+    # All variants are read through the same heads: not all could have readings of their own.
+    options = {**recipe.model.vision, **VARIANTS[name], "readings": False}
     config = vision_config(recipe.model.tower, recipe.model.layer, **options)
+    # What a variant does not have, its stage cannot train.
+    encodes = config.guidance or config.read_out
+    parts = [part for part in stages[0].train if part != "region_encoder" or encodes]
+    stage = stages[0].model_copy(update={"train": parts})
     folder.mkdir(parents=True, exist_ok=True)
-    seer = Seer(FaceVision(config, width=8), Heads(config.region_size, config.hidden_size))
+    seer = Seer(FaceVision(config, width=8))
     images = FaceLLMImageProcessor(config.image_size, config.max_faces)
-    weights = [corpus.weight for corpus in recipe.corpora]
-    learn_to_see(seer, images, crops, weights, recipe.see, recipe.seed, folder)
-    return seer
+    pairs = zip(recipe.shares(stage), recipe.corpora, strict=True)
+    shares = [share for share, corpus in pairs if corpus.path is not None]
+    objective = Seeing(seer, images, crops, shares, stage, recipe.seed)
+    run_stage(objective, recipe.model_copy(update={"output_dir": folder}), stage)
+    return seer.eval()
 
 
 @torch.inference_mode()
@@ -60,9 +72,9 @@ def read_units(seer: Seer, crops: Crops) -> Tensor:
     read = []
     for start in range(0, len(crops), BATCH):
         drawn = [(0, row) for row in range(start, min(start + BATCH, len(crops)))]
-        pixels, points, _ = batch_views([crops], drawn, config.image_size, images, None)
+        pixels, points, _ = face_views([crops], drawn, config.image_size, images, None)
         landmarks = in_slot(points, [0] * len(drawn), config.max_faces)
-        read.append(5 * seer(pixels, landmarks)[0][0])
+        read.append(5 * seer.read(pixels, landmarks)[0][0])
     return torch.cat(read)
 
 
@@ -98,11 +110,16 @@ def main(
 ) -> None:
     """Train the variants of RECIPE's vision part and compare them on its first corpus."""
     with one_line("ablate"):
-        loaded = load_recipe(recipe, [*(overrides or []), f"see.max_steps={steps}"])
+        loaded = load_recipe(recipe, overrides or [])
+        stages = [s.model_copy(update={"max_steps": steps}) for s in loaded.stages]
+        loaded = loaded.model_copy(update={"stages": stages})
         if loaded.threads is not None:
             torch.set_num_threads(loaded.threads)
-        crops = [load_crops(c.path, "train", c.limit) for c in loaded.corpora]
-        held_out = load_crops(loaded.corpora[0].path, "test")
+        read = [c for c in loaded.corpora if c.path is not None]
+        crops = [load_crops(c.path, "train", c.limit) for c in read if c.path]
+        held_out = load_crops(read[0].path, "test") if read and read[0].path else None
+        if held_out is None:
+            raise FaceLLMError("an ablation needs a corpus with path")
     readings = {
         name: read_units(train_variant(loaded, crops, name, out / name.replace(" ", "-")), held_out)
         for name in VARIANTS

@@ -138,7 +138,11 @@ def _without_places(recipe: Path) -> str:
     data = yaml.safe_load(recipe.read_text(encoding="utf-8"))
     data["output_dir"] = f"runs/{Path(data['output_dir']).name}"
     for corpus in data["corpora"]:
-        corpus["path"] = f"corpora/{Path(corpus['path']).name}"
+        for key in ("path", "rows", "samples"):
+            if corpus.get(key):
+                corpus[key] = f"corpora/{Path(corpus[key]).name}"
+    if data.get("model_name_or_path"):
+        data["model_name_or_path"] = Path(data["model_name_or_path"]).name
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 

@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from facellm.core.emotions import EMOTIONS
@@ -67,11 +70,8 @@ def load_crops(folder: Path, split: str, limit: int | None = None, balance: floa
     pixels = torch.empty(len(kept), 3, CROP, CROP, dtype=torch.uint8)
     points = torch.empty(len(kept), 68, 2)
     for row, (sample, face) in enumerate(kept):
-        image = load_image(folder / sample.image)
         array = np.asarray(face.points, np.float32)
-        view = _wider(face_view(array, 0))
-        pixels[row] = torch.from_numpy(np.asarray(cut(image, view, CROP)).transpose(2, 0, 1).copy())
-        points[row] = torch.from_numpy(to_view(array, view))
+        pixels[row], points[row] = crop_of(load_image(folder / sample.image), array)
     labels = [face.labels for _, face in kept]
     return Crops(
         pixels,
@@ -84,6 +84,13 @@ def load_crops(folder: Path, split: str, limit: int | None = None, balance: floa
         samples=[sample.model_copy(update={"faces": [face]}) for sample, face in kept],
         odds=_odds([label.emotion for label in labels], balance),
     )
+
+
+def crop_of(image: Image.Image, points: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    """A face's crop (3, CROP, CROP) uint8 and its points (68, 2) in [0, 1] of the crop."""
+    view = _wider(face_view(points, 0))
+    pixels = np.asarray(cut(image, view, CROP)).transpose(2, 0, 1).copy()
+    return torch.from_numpy(pixels), torch.from_numpy(to_view(points, view))
 
 
 def _odds(emotions: Sequence[str | None], balance: float) -> np.ndarray:
@@ -102,8 +109,15 @@ def _units(labels: dict[int, float] | None) -> list[float]:
     return [(labels or {}).get(number, float("nan")) for number in UNITS]
 
 
+class Drawable(Protocol):
+    """Rows with their odds, such as `Crops`."""
+
+    @property
+    def odds(self) -> np.ndarray: ...
+
+
 def draw(
-    crops: Sequence[Crops], weights: Sequence[float], count: int, rng: np.random.Generator
+    crops: Sequence[Drawable], weights: Sequence[float], count: int, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     """Draw (corpus, row) pairs: the corpus by weight, the row by its odds."""
     share = np.asarray(weights) / sum(weights)

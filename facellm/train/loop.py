@@ -1,130 +1,203 @@
-"""What both stages share: schedule, optimiser, log, and checkpoints to resume from."""
+"""The loop of a stage: schedule, micro-batches, log and checkpoints, in one process or many.
 
-import json
+    batch(step, k) ─► module ─► losses ─► gradients' mean over the step's micro-batches ─► update
+
+A step has `gradient_accumulation_steps` × processes micro-batches, numbered k; all randomness of
+one comes from (seed, step, k). So a resumed run sees what the killed one would have seen, and two
+processes learn what one learns that accumulates twice as often.
+"""
+
 import math
-import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from facellm.core.errors import FaceLLMError
-from facellm.train.recipe import Stage
+from facellm.core.recipe import dump
+from facellm.train.checkpoint import Checkpoint, writing
+from facellm.train.engine import Engine
+from facellm.train.log import Meter, draw_curves, forget_after
+from facellm.train.parts import freeze
+from facellm.train.recipe import Recipe, Stage
 
-Losses = dict[str, Tensor]
-MAX_GRAD_NORM = 1.0
+LOWEST = 0.02
+"""Share of the learning rate that a decaying schedule ends at."""
 
 
-def run_stage(
-    name: str,
-    stage: Stage,
-    folder: Path,
-    modules: dict[str, nn.Module],
-    step_losses: Callable[[int], Losses],
-    weights: dict[str, float],
-) -> None:
-    """Minimise the weighted sum of the losses for `stage.max_steps` steps.
+@dataclass(frozen=True)
+class Batch:
+    """One micro-batch."""
 
-    Every `save_steps` the modules and the optimiser are saved under `folder`; a run that finds
-    such a checkpoint goes on from it. `step_losses` gets the step's number, from which it must
-    derive all its randomness, so that a resumed run sees what the killed one would have seen.
+    inputs: dict[str, Any]
+    """Keyword arguments of the module's forward, which returns a dict of losses."""
+    samples: int
+    tokens: int = 0
+    """Tokens that are not padding."""
+    scored: int = 0
+    """Tokens the losses are summed over; 0 where they are means already."""
+
+
+class Objective(Protocol):
+    """What a stage minimises."""
+
+    module: nn.Module
+    weights: dict[str, float]
+    """Of the losses."""
+
+    def batch(self, step: int, index: int, count: int) -> Batch:
+        """Micro-batch `index` of the `count` that make a step; always the same one."""
+        ...
+
+
+def run_stage(objective: Objective, recipe: Recipe, stage: Stage, offset: int = 0) -> Engine:
+    """Train for `stage.max_steps` steps, from the last checkpoint if there is one.
+
+    Args:
+        objective: what to minimise.
+        recipe: output folder, precision, processes.
+        stage: schedule and sizes.
+        offset: steps of earlier stages, for trackers.
 
     Raises:
-        FaceLLMError: a loss that is not finite; the last checkpoint is left as it is.
+        FaceLLMError: a loss that is not finite, or a full disk; the last checkpoint stays as it is.
     """
-    parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        _groups(parameters, stage.weight_decay), lr=stage.learning_rate, betas=(0.9, 0.98)
-    )
-    checkpoint = folder / f"{name}.pt"
-    first = _resume(checkpoint, modules, optimiser)
-    meter = Meter(name, folder / "log.jsonl")
-    for step in range(first, stage.max_steps):
-        for group in optimiser.param_groups:
-            group["lr"] = stage.learning_rate * _schedule(step, stage)
-        losses = step_losses(step)
-        total = sum((weights[key] * value for key, value in losses.items()), torch.zeros(()))
-        if not torch.isfinite(total):
-            raise FaceLLMError(
-                f"stage {name}: the loss is {float(total)} at step {step}; lower learning_rate and "
-                f"start again, the run goes on from {checkpoint}"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)
-        optimiser.step()
+    freeze(objective.module, stage)
+    engine = Engine(recipe, stage, objective.module)
+    checkpoint = Checkpoint(recipe.output_dir, stage.name)
+    log = recipe.output_dir / "log.jsonl"
+    meter = Meter(stage.name, log)
+    first = checkpoint.resume(engine, meter)
+    if engine.is_main:
+        forget_after(log, stage.name, first)
+    engine.accelerator.init_trackers("facellm", {"recipe": dump(recipe)})
+    totals = {"samples": 0.0, "tokens": 0.0}
+    for step, batches in _feed(objective, engine, first, stage):
+        engine.set_rate(schedule(step, stage))
+        values = _step(objective, engine, stage, step, batches, recipe.seed, checkpoint.path)
+        meter.add(values)
+        totals["samples"] += sum(batch.samples for batch in batches)
+        totals["tokens"] += sum(batch.tokens for batch in batches)
         last = step + 1 == stage.max_steps
-        meter.add(losses)
         if (step + 1) % stage.logging_steps == 0 or last:
-            meter.write(step + 1)
-        if (step + 1) % stage.save_steps == 0 or last:
-            _save(checkpoint, step + 1, modules, optimiser)
+            _log(engine, meter, step + 1, totals, offset, stage)
+        if (step + 1) % stage.save_steps == 0 and not last:
+            checkpoint.save(step + 1, engine, meter)
+    checkpoint.finish(stage.max_steps, engine)
+    if engine.is_main:
+        curves = recipe.output_dir / "curves.png"
+        with writing("curves", curves.with_suffix(".part.png")):
+            draw_curves(log, curves)
+    for tracker in engine.accelerator.trackers:
+        tracker.finish()
+    return engine
 
 
-class Meter:
-    """Means of the losses between two lines of the run's log."""
-
-    def __init__(self, stage: str, path: Path) -> None:
-        self.stage, self.path = stage, path
-        self._restart()
-
-    def _restart(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.count, self.started = 0, time.monotonic()
-
-    def add(self, losses: Losses) -> None:
-        """Count one step's losses."""
-        self.count += 1
+def _step(
+    objective: Objective,
+    engine: Engine,
+    stage: Stage,
+    step: int,
+    batches: list[Batch],
+    seed: int,
+    checkpoint: Path,
+) -> dict[str, float]:
+    """One update; returns the losses' means over all micro-batches of all processes."""
+    scored = engine.total([sum(batch.scored for batch in batches)])[0]
+    micro = engine.processes * engine.steps
+    sums: dict[str, Tensor] = {}
+    for index, batch in enumerate(batches):
+        last = index + 1 == len(batches)
+        # Dropout is all that is random from here on.
+        torch.manual_seed(hash((seed, step, index * engine.processes + engine.rank)) % 2**63)
+        with engine.apart(last):
+            losses = engine.module(**_to(batch.inputs, engine.device))
+            if batch.scored:
+                losses = {key: value * (micro / scored) for key, value in losses.items()}
+            total = sum(
+                (objective.weights[key] * value for key, value in losses.items()),
+                torch.zeros((), device=engine.device),
+            )
+            _check("loss", float(total.detach()), stage, step, checkpoint)
+            engine.backward(total, last)
         for key, value in losses.items():
-            self.sums[key] = self.sums.get(key, 0.0) + float(value.detach())
-
-    def write(self, step: int) -> None:
-        """Append a line of means and start over."""
-        seconds = (time.monotonic() - self.started) / self.count
-        row = {"stage": self.stage, "step": step, "seconds_per_step": round(seconds, 3)}
-        row |= {f"train/{key}": round(value / self.count, 5) for key, value in self.sums.items()}
-        with self.path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row) + "\n")
-        print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
-        self._restart()
+            sums[key] = sums.get(key, 0) + value.detach().float() / micro
+    norm = engine.step()
+    if norm is not None:
+        _check("gradient", norm, stage, step, checkpoint)
+    values = dict(zip(sums, engine.total(float(v) for v in sums.values()), strict=True))
+    values["loss"] = sum(objective.weights[key] * value for key, value in values.items())
+    return values | ({} if norm is None else {"grad_norm": norm})
 
 
-def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Decay matrices only: gates, slopes, norms and biases are scales, not features."""
-    wide = [p for p in parameters if p.ndim > 1]
-    flat = [p for p in parameters if p.ndim <= 1]
-    return [{"params": wide, "weight_decay": weight_decay}, {"params": flat, "weight_decay": 0.0}]
+def _check(what: str, value: float, stage: Stage, step: int, checkpoint: Path) -> None:
+    if not math.isfinite(value):
+        since = f"go on from {checkpoint}" if checkpoint.is_file() else "start again"
+        raise FaceLLMError(
+            f"stage {stage.name}: the {what} is {value} at step {step}; lower learning_rate and "
+            f"start again in another output_dir, or {since} with the same recipe"
+        )
 
 
-def _schedule(step: int, stage: Stage) -> float:
+def _log(
+    engine: Engine, meter: Meter, step: int, totals: dict[str, float], offset: int, stage: Stage
+) -> None:
+    summed = dict(zip(totals, engine.total(totals.values()), strict=True))
+    row = meter.line(step, {key: value for key, value in summed.items() if value})
+    row["train/learning_rate"] = float(f"{stage.learning_rate * schedule(step - 1, stage):.4g}")
+    if engine.is_main:
+        with writing("log", meter.path.with_suffix(".part")):
+            meter.write(row)
+    engine.accelerator.log({k: v for k, v in row.items() if k != "stage"}, step=offset + step)
+    meter.restart()
+    totals.update(dict.fromkeys(totals, 0.0))
+
+
+def schedule(step: int, stage: Stage) -> float:
+    """Share of the learning rate at a step: a linear rise, then the stage's kind of decay."""
     warmup = max(1, round(stage.warmup_ratio * stage.max_steps))
     if step < warmup:
         return (step + 1) / warmup
     progress = (step - warmup) / max(1, stage.max_steps - warmup)
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
+    if stage.lr_scheduler_type == "constant":
+        return 1.0
+    linear = stage.lr_scheduler_type == "linear"
+    left = 1 - progress if linear else 0.5 * (1 + math.cos(math.pi * progress))
+    return LOWEST + (1 - LOWEST) * left
 
 
-def _save(
-    path: Path, step: int, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer
-) -> None:
-    state = {
-        "step": step,
-        "modules": {key: module.state_dict() for key, module in modules.items()},
-        "optimiser": optimiser.state_dict(),
+def _feed(
+    objective: Objective, engine: Engine, first: int, stage: Stage
+) -> Iterator[tuple[int, list[Batch]]]:
+    """Each step's micro-batches of this process; beside a GPU, threads prepare them ahead."""
+    count = engine.processes * engine.steps
+    own = range(engine.rank, count, engine.processes)
+
+    def batches(step: int) -> list[Batch]:
+        return [objective.batch(step, index, count) for index in own]
+
+    workers = 0 if engine.device.type == "cpu" else engine.workers
+    if not workers:
+        for step in range(first, stage.max_steps):
+            yield step, batches(step)
+        return
+    ahead: deque[tuple[int, Future[list[Batch]]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for step in range(first, stage.max_steps + 2 * workers):
+            if step < stage.max_steps:
+                ahead.append((step, pool.submit(batches, step)))
+            if ahead and step >= first + 2 * workers - 1:
+                number, made = ahead.popleft()
+                yield number, made.result()
+
+
+def _to(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    return {
+        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+        for key, value in inputs.items()
     }
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
-
-
-def _resume(path: Path, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer) -> int:
-    if not path.is_file():
-        return 0
-    state = torch.load(path, weights_only=True)
-    for key, module in modules.items():
-        module.load_state_dict(state["modules"][key])
-    optimiser.load_state_dict(state["optimiser"])
-    print(f"resuming {path.stem} at step {state['step']}", flush=True)
-    return int(state["step"])

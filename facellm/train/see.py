@@ -1,51 +1,21 @@
-"""Stage one: the vision part learns to see, before there is anything to say."""
+"""Objective `see`: the vision part learns to see, before there is anything to say."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facellm.core.errors import FaceLLMError
 from facellm.core.regions import REGIONS
 from facellm.faces.region_masks import region_masks
 from facellm.model.processing import FaceLLMImageProcessor
-from facellm.model.vision import ABSENT, POINT_UNIT, FaceVision
-from facellm.train.augment import fixed_point, normalise, views
+from facellm.model.vision import POINT_UNIT, FaceVision
 from facellm.train.crops import Crops, draw
 from facellm.train.heads import LOSS_WEIGHTS, Heads, head_losses
-from facellm.train.loop import Losses, run_stage
+from facellm.train.inputs import face_views, generator_at, in_slot
+from facellm.train.loop import Batch
 from facellm.train.recipe import Stage
-
-
-def generator_at(seed: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
-    """The randomness of one step: the same whether or not the run was interrupted before it."""
-    return (
-        np.random.default_rng([seed, step]),
-        torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63),
-    )
-
-
-def batch_views(
-    crops: Sequence[Crops],
-    drawn: Sequence[tuple[int, int]],
-    size: int,
-    images: FaceLLMImageProcessor,
-    generator: torch.Generator | None,
-    mirror: bool = True,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Model inputs for drawn faces: pixels (B, 3, S, S), points int32 (B, 68, 2), mirrored (B,)."""
-    pixels = torch.stack([crops[c].pixels[row] for c, row in drawn])
-    points = torch.stack([crops[c].points[row] for c, row in drawn])
-    seen, points, mirrored = views(pixels, points, size, generator, mirror)
-    return normalise(seen, images.mean, images.std), fixed_point(points), mirrored
-
-
-def in_slot(points_BP2: Tensor, slots: Sequence[int], max_faces: int) -> Tensor:
-    """Landmarks (B, max_faces, 68, 2) with each face alone in its slot of its view."""
-    landmarks = torch.full((len(points_BP2), max_faces, 68, 2), ABSENT, dtype=torch.int32)
-    landmarks[torch.arange(len(points_BP2)), torch.tensor(slots)] = points_BP2
-    return landmarks
 
 
 def gold(
@@ -60,67 +30,101 @@ def gold(
 
 
 class Seer(nn.Module):
-    """The vision part with its heads: what stage one trains."""
+    """The vision part, which is asked what it reads off a face: what objective `see` trains.
 
-    def __init__(self, vision: FaceVision, heads: Heads) -> None:
+    A model without readings of its own gets heads, which are thrown away afterwards.
+    """
+
+    def __init__(self, vision: FaceVision) -> None:
         super().__init__()
-        self.vision, self.heads = vision, heads
+        self.vision, config = vision, vision.config
+        own = vision.readings is not None
+        self.heads = None if own else Heads(config.region_size, config.hidden_size)
         # Ablations leave the region tokens out: the mean patch then stands in for every region.
-        config = vision.config
         self.stand_in = (
             None if config.read_out else nn.Linear(config.hidden_size, config.region_size)
         )
 
-    def forward(
+    def read(
         self, pixels: Tensor, landmarks: Tensor
     ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
-        """What the heads read off views (V, 3, S, S) of one face each, see `Heads`.
+        """Units, emotion and pose read off views (V, 3, S, S) of one face each, see `Heads`.
 
         The second value is the read-out attention (V, 15, N), None where nothing is read out.
         """
         patches, regions, attention, present = self.vision.see(pixels, landmarks)
-        if self.stand_in is not None:
+        if self.stand_in is not None and self.heads is not None:
             mean = self.stand_in(patches.mean(1, keepdim=True))
             return self.heads(mean.expand(-1, len(REGIONS), -1), patches), None
-        assert regions is not None and attention is not None, "one face a view"
+        if regions is None or attention is None:
+            raise FaceLLMError("every view of objective see must show one face")
+        if self.heads is None:
+            return self.vision.readings(regions[present]), attention[present]
         return self.heads(regions[present], patches), attention[present]
 
-
-def looking_loss(attention_VRN: Tensor, points_VP2: Tensor, grid: int) -> Tensor:
-    """−log of the attention inside a region's own patches, the mean over what is in the view."""
-    places = points_VP2.numpy() * POINT_UNIT
-    masks = torch.from_numpy(np.stack([region_masks(face, grid) for face in places])).flatten(2)
-    inside = (attention_VRN * masks).sum(-1)
-    return -inside[masks.any(-1)].clamp_min(1e-4).log().mean()
-
-
-def learn_to_see(
-    seer: Seer,
-    images: FaceLLMImageProcessor,
-    crops: Sequence[Crops],
-    weights: Sequence[float],
-    stage: Stage,
-    seed: int,
-    folder: Path,
-) -> None:
-    """Train tower and region encoder through the heads; the projector rests."""
-    config = seer.vision.config
-
-    def losses(step: int) -> Losses:
-        rng, generator = generator_at(seed, step)
-        drawn = draw(crops, weights, stage.per_device_train_batch_size, rng)
-        pixels, points, mirrored = batch_views(crops, drawn, config.image_size, images, generator)
-        # Any slot: whatever a face is called, it is seen the same way.
-        slots = rng.integers(config.max_faces, size=len(drawn))
-        landmarks = in_slot(points, slots.tolist(), config.max_faces)
-        outputs, attention = seer(pixels, landmarks)
-        losses = head_losses(outputs, *gold(crops, drawn, mirrored))
+    def forward(
+        self,
+        pixels: Tensor,
+        landmarks: Tensor,
+        units: Tensor,
+        emotion: Tensor,
+        pose: Tensor,
+        inside: Tensor,
+    ) -> dict[str, Tensor]:
+        """Losses of a batch: of the heads, and of looking elsewhere than `inside` (V, 15, N)."""
+        outputs, attention = self.read(pixels, landmarks)
+        losses = head_losses(outputs, units, emotion, pose)
         if attention is not None:
-            losses["looking"] = looking_loss(attention, points, config.grid_size)
+            losses["looking"] = looking_loss(attention, inside)
         return losses
 
-    seer.train()
-    seer.vision.projector.requires_grad_(False)
-    run_stage("see", stage, folder, {"seer": seer}, losses, LOSS_WEIGHTS)
-    seer.vision.projector.requires_grad_(True)
-    seer.eval()
+
+def region_places(points_VP2: Tensor, grid: int) -> Tensor:
+    """Which patches (V, 15, N) belong to each region, from fixed-point landmarks of the views."""
+    places = points_VP2.numpy() * POINT_UNIT
+    return torch.from_numpy(np.stack([region_masks(face, grid) for face in places])).flatten(2)
+
+
+def looking_loss(attention_VRN: Tensor, inside_VRN: Tensor) -> Tensor:
+    """−log of the attention inside a region's own patches, the mean over what is in the view."""
+    within = (attention_VRN * inside_VRN).sum(-1)
+    return -within[inside_VRN.any(-1)].clamp_min(1e-4).log().mean()
+
+
+class Seeing:
+    """Tower and region encoder learn through the heads; the rest of the model is not used."""
+
+    weights = LOSS_WEIGHTS
+
+    def __init__(
+        self,
+        seer: Seer,
+        images: FaceLLMImageProcessor,
+        crops: Sequence[Crops],
+        shares: Sequence[float],
+        stage: Stage,
+        seed: int,
+    ) -> None:
+        self.module, self.images, self.crops = seer, images, crops
+        self.shares, self.stage, self.seed = shares, stage, seed
+        self.config = seer.vision.config
+
+    def batch(self, step: int, index: int, count: int) -> Batch:
+        """Faces drawn, seen in some way, and what is known of them."""
+        rng, generator = generator_at(self.seed, step, index)
+        drawn = draw(self.crops, self.shares, self.stage.per_device_train_batch_size, rng)
+        pixels, points, mirrored = face_views(
+            self.crops, drawn, self.config.image_size, self.images, generator
+        )
+        # Any slot: whatever a face is called, it is seen the same way.
+        slots = rng.integers(self.config.max_faces, size=len(drawn))
+        units, emotion, pose = gold(self.crops, drawn, mirrored)
+        inputs = {
+            "pixels": pixels,
+            "landmarks": in_slot(points, slots.tolist(), self.config.max_faces),
+            "units": units,
+            "emotion": emotion,
+            "pose": pose,
+            "inside": region_places(points, self.config.grid_size),
+        }
+        return Batch(inputs, samples=len(drawn))

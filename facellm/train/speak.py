@@ -1,186 +1,161 @@
-"""Stage two: the language model learns to answer about what the vision part sees.
+"""Objective `answer`: the language model learns to answer about what the vision part sees.
 
-    drawn faces ─ views ─► tower (at rest) ─► region tokens ─► projector ─┐
-    task.exchange(sample) ─► question, answer ─► chat ids, labels on the answer alone ─► loss
+dialogues ─ encode ─► ids, labels on answers alone ──────────────┐
+    └─ views ─► tower, region encoder ─► tokens ─► projector ─────┴─► language model ─► loss
 
-Most pictures hold one face; some hold several, so that "face 2" means something; some none.
+Scores are computed where an answer is, not for the prompt before it. Where all that sees rests,
+what it has seen can be kept (`cached_views`, see `facellm.train.features`).
 """
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from threading import Lock
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from facellm.core.errors import FaceLLMError
-from facellm.core.sample import Sample
 from facellm.model.modeling import FaceLLMForConditionalGeneration
 from facellm.model.processing import FaceLLMProcessor
-from facellm.model.vision import ABSENT
-from facellm.tasks import TASKS
-from facellm.train.augment import normalise
-from facellm.train.crops import Crops, draw
-from facellm.train.loop import Losses, run_stage
+from facellm.train.dialogues import (
+    IGNORED,
+    Encoded,
+    Source,
+    check_labels,
+    draw_dialogues,
+    encode,
+    pad,
+)
+from facellm.train.features import Features, tokens_of
+from facellm.train.inputs import batch_views, generator_at
+from facellm.train.loop import Batch
 from facellm.train.recipe import Stage
-from facellm.train.see import batch_views, generator_at, in_slot
 
-SEVERAL, NONE = 0.15, 0.03
-"""Shares of pictures with several faces and with none."""
-TASK_WEIGHTS = {
-    "reasoning": 4, "action_units": 4, "expression": 2, "caption": 3, "region_question": 2,
-}  # fmt: skip
-PROSE = 0.4
-"""Share of exchanges in the prose register."""
-IGNORED = -100
+GROUP = 8
+"""Steps whose dialogues are sorted by length together."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One training picture: the faces drawn for it, left to right, and what is asked about it."""
+class Speaker(nn.Module):
+    """The model, asked for the loss of its answers alone."""
 
-    faces: list[tuple[int, int]]
-    question: str
-    answer: str
+    def __init__(self, model: FaceLLMForConditionalGeneration, features: Features | None) -> None:
+        super().__init__()
+        self.model = model
+        self.features = features
 
+    def forward(self, labels: Tensor, input_ids: Tensor, **inputs: Any) -> dict[str, Tensor]:
+        """The summed loss over the scored tokens.
 
-def compose(crops: Sequence[Crops], drawn: list[tuple[int, int]], rng: random.Random) -> Picture:
-    """Ask a random task about a random face of a picture made of the drawn faces."""
-    first = crops[drawn[0][0]].samples[drawn[0][1]]
-    faces = [crops[c].samples[row].faces[0] for c, row in drawn]
-    sample = first.model_copy(update={"faces": faces})
-    names = list(TASK_WEIGHTS)
-    for _ in range(20):
-        task = TASKS[rng.choices(names, list(TASK_WEIGHTS.values()))[0]]
-        register = "prose" if rng.random() < PROSE else "task"
-        face = rng.randint(1, len(faces)) if faces else 1
-        if rng.random() < 0.01:
-            face = len(faces) + rng.randint(1, 2)
-        exchange = task.exchange(sample, rng, face, register)
-        if exchange is not None:
-            return Picture(drawn, exchange.question, exchange.text)
-    raise FaceLLMError(f"sample {first.id} has no label that any task can ask about")
-
-
-def compose_empty(sample: Sample, rng: random.Random) -> Picture:
-    """Ask about a picture without faces."""
-    empty = sample.model_copy(update={"faces": []})
-    while True:
-        task = TASKS[rng.choice(list(TASK_WEIGHTS))]
-        register = "prose" if rng.random() < PROSE else "task"
-        exchange = task.exchange(empty, rng, 1, register)
-        if exchange is not None:
-            return Picture([], exchange.question, exchange.text)
-
-
-def draw_pictures(
-    crops: Sequence[Crops], weights: Sequence[float], count: int, rng: np.random.Generator
-) -> list[Picture]:
-    """Draw a batch of pictures with their exchanges."""
-    text_rng = random.Random(int(rng.integers(2**63)))
-    several = rng.random() < SEVERAL
-    pictures = []
-    # A batch holds only pictures of several faces or none of them: padding would cost more than
-    # the faces.
-    for _ in range(count // 2 if several else count):
-        drawn = draw(crops, weights, int(rng.integers(2, 4)) if several else 1, rng)
-        if not several and rng.random() < NONE:
-            pictures.append(compose_empty(crops[drawn[0][0]].samples[drawn[0][1]], text_rng))
+        Args:
+            labels: (B, T), `IGNORED` where unscored.
+            input_ids: (B, T).
+            **inputs: `attention_mask`, and either the processor's outputs or `keys` of views.
+        """
+        keys = inputs.pop("keys", None)
+        if keys is not None and self.features is not None:
+            inputs["inputs_embeds"] = self._embedded(input_ids, keys)
         else:
-            pictures.append(compose(crops, drawn, text_rng))
-    return pictures
+            inputs["input_ids"] = input_ids
+        hidden = self.model.model(**inputs, use_cache=False).last_hidden_state
+        scored = labels[:, 1:] != IGNORED
+        logits = self.model.lm_head(hidden[:, :-1][scored])
+        gold = labels[:, 1:][scored]
+        return {"answer": F.cross_entropy(logits.float(), gold, reduction="sum")}
+
+    def _embedded(self, input_ids: Tensor, keys: Sequence[Any]) -> Tensor:
+        assert self.features is not None
+        vision = self.model.model.vision
+        pooled, regions = self.features(vision, keys)
+        seen = tokens_of(vision, pooled, regions, [view.kind == "face" for view, _ in keys])
+        embeds = self.model.get_input_embeddings()(input_ids)
+        mask = (input_ids == self.model.config.image_token_id).unsqueeze(-1)
+        return embeds.masked_scatter(mask, seen.to(embeds.dtype))
 
 
-def encode(
-    processor: FaceLLMProcessor, pictures: Sequence[Picture]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, attention mask and labels (B, T), padded on the right; only answers are scored."""
-    rows = []
-    for picture in pictures:
-        content = [{"type": "image"}, {"type": "text", "text": picture.question}]
-        prompt = processor.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-        )
-        views = max(1, len(picture.faces))
-        tokens = views * processor.patch_tokens + len(picture.faces) * processor.face_tokens
-        prompt = prompt.replace(processor.image_token, processor.image_token * tokens)
-        ids = processor.tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        answer = processor.tokenizer(picture.answer, add_special_tokens=False)["input_ids"]
-        answer = [*answer, processor.tokenizer.eos_token_id]
-        rows.append((ids, answer))
-    longest = max(len(ids) + len(answer) for ids, answer in rows)
-    input_ids = torch.full((len(rows), longest), processor.tokenizer.pad_token_id)
-    labels = torch.full((len(rows), longest), IGNORED)
-    mask = torch.zeros(len(rows), longest, dtype=torch.long)
-    for row, (ids, answer) in enumerate(rows):
-        end = len(ids) + len(answer)
-        input_ids[row, :end] = torch.tensor(ids + answer)
-        labels[row, len(ids) : end] = torch.tensor(answer)
-        mask[row, :end] = 1
-    return input_ids, mask, labels
+class Answering:
+    """The model learns to answer; what a stage does not train rests."""
 
+    weights = {"answer": 1.0}  # noqa: RUF012
 
-def learn_to_speak(
-    model: FaceLLMForConditionalGeneration,
-    processor: FaceLLMProcessor,
-    crops: Sequence[Crops],
-    weights: Sequence[float],
-    stage: Stage,
-    seed: int,
-    folder: Path,
-) -> None:
-    """Train projector and language model; tower and region encoder rest."""
-    config, images = model.config.vision_config, processor.image_processor
-    vision = model.model.vision
-    vision.requires_grad_(False)
-    vision.projector.requires_grad_(True)
-    vision.eval()
+    def __init__(
+        self,
+        model: FaceLLMForConditionalGeneration,
+        processor: FaceLLMProcessor,
+        sources: Sequence[Source],
+        shares: Sequence[float],
+        stage: Stage,
+        seed: int,
+    ) -> None:
+        if processor.image_processor.views != "face":
+            raise FaceLLMError("this model sees whole pictures; training cuts a view for each face")
+        check_labels(sources, shares, stage.tasks, stage.name)
+        features = None
+        if stage.cached_views:
+            features = Features(sources, processor.image_processor, seed, stage.cache_gib)
+        self.module = Speaker(model, features)
+        self.processor, self.sources, self.shares = processor, sources, shares
+        self.stage, self.seed = stage, seed
+        self.sorted: tuple[int, list[list[Encoded]]] = (-1, [])
+        self.lock = Lock()
 
-    def losses(step: int) -> Losses:
-        rng, generator = generator_at(seed + 1, step)
-        pictures = draw_pictures(crops, weights, stage.per_device_train_batch_size, rng)
-        pictures.sort(key=lambda picture: len(picture.faces))  # empty ones first
-        drawn = [face for picture in pictures for face in picture.faces]
-        # Mirroring would turn "to the left" into a lie; expression and units do not mind.
-        pixels, points, _ = batch_views(
-            crops, drawn, config.image_size, images, generator, mirror=False
-        )
-        slots = [slot for picture in pictures for slot in range(len(picture.faces))]
-        landmarks = in_slot(points, slots, config.max_faces)
-        empty = sum(not picture.faces for picture in pictures)
-        if empty:
-            noise = normalise(
-                textures(empty, config.image_size, generator), images.mean, images.std
+    def batch(self, step: int, index: int, count: int) -> Batch:
+        """Dialogues drawn, as the model reads them."""
+        rng, generator = generator_at(self.seed, step, index, 1)
+        rows = self._rows(step, index, count)
+        input_ids, mask, labels = pad(rows, self.processor.tokenizer.pad_token_id)
+        inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": mask, "labels": labels}
+        pictures = [picture for row in rows for picture in row.pictures]
+        views = [view for picture in pictures for view in picture]
+        if views and self.stage.cached_views:
+            versions = rng.integers(self.stage.cached_views, size=len(views)).tolist()
+            inputs["keys"] = list(zip(views, versions, strict=True))
+        elif views:
+            images = self.processor.image_processor
+            pixels, landmarks = batch_views(self.sources, views, images, generator)
+            inputs |= {"pixel_values": pixels, "landmarks": landmarks}
+            inputs["num_views"] = torch.tensor([len(picture) for picture in pictures])
+        scored = int((labels[:, 1:] != IGNORED).sum())
+        return Batch(inputs, samples=len(rows), tokens=int(mask.sum()), scored=scored)
+
+    def _rows(self, step: int, index: int, count: int) -> list[Encoded]:
+        if not self.stage.group_by_length:
+            return self._drawn(step, index)
+        group, within = divmod(step, GROUP)
+        known = self.sorted  # other threads may be at another group
+        if known[0] != group:
+            known = self.sorted = (group, self._grouped(group, count))
+        return known[1][within * count + index]
+
+    def _drawn(self, step: int, index: int) -> list[Encoded]:
+        rng, _ = generator_at(self.seed, step, index)
+        size = self.stage.per_device_train_batch_size
+        found = draw_dialogues(self.sources, self.shares, size, rng, self.stage.tasks)
+        with self.lock:  # tokenizers are not made for several threads
+            rows = [encode(self.processor, dialogue) for dialogue in found]
+        longest = max(len(row.ids) for row in rows)
+        if self.stage.max_length is not None and longest > self.stage.max_length:
+            raise FaceLLMError(
+                f"stage {self.stage.name}: a conversation has {longest} tokens, max_length is "
+                f"{self.stage.max_length}; raise it (nothing is cut: it would tear a picture's "
+                "tokens apart), or take out the long rows"
             )
-            pixels = torch.cat([noise, pixels])
-            absent = landmarks.new_full((empty, *landmarks.shape[1:]), ABSENT)
-            landmarks = torch.cat([absent, landmarks])
-        input_ids, mask, labels = encode(processor, pictures)
-        out = model(
-            input_ids=input_ids,
-            attention_mask=mask,
-            labels=labels,
-            pixel_values=pixels,
-            landmarks=landmarks,
-            num_views=torch.tensor([max(1, len(p.faces)) for p in pictures]),
-        )
-        return {"answer": out.loss}
+        return rows
 
-    modules: dict[str, nn.Module] = {
-        "projector": vision.projector, "language_model": model.model.language_model,
-    }  # fmt: skip
-    model.model.language_model.train()
-    run_stage("speak", stage, folder, modules, losses, {"answer": 1.0})
-    model.eval()
+    def _grouped(self, group: int, count: int) -> list[list[Encoded]]:
+        """The micro-batches of a group of steps, each of dialogues of similar length.
 
-
-def textures(count: int, size: int, generator: torch.Generator) -> Tensor:
-    """Pictures of nothing, (count, 3, S, S) in [0, 1]: smooth noise of random grain."""
-    out = torch.zeros(count, 3, size, size)
-    for octave in (2, 5, 12, 30):
-        grain = torch.rand(count, 3, octave, octave, generator=generator)
-        strength = torch.rand(count, 1, 1, 1, generator=generator)
-        out += strength * nn.functional.interpolate(grain, size, mode="bilinear")
-    return (out / out.amax((1, 2, 3), keepdim=True)).clamp(0, 1)
+        Those of one step are similar too, so that no process waits for another; the order of the
+        steps is random. Batches of several faces a picture stay what they are.
+        """
+        steps = range(group * GROUP, (group + 1) * GROUP)
+        drawn = [self._drawn(step, index) for step in steps for index in range(count)]
+        full = max(len(batch) for batch in drawn)
+        single = [batch for batch in drawn if len(batch) == full]
+        rows = sorted((row for batch in single for row in batch), key=lambda row: len(row.ids))
+        batches = [rows[start : start + full] for start in range(0, len(rows), full)]
+        batches += [batch for batch in drawn if len(batch) != full]
+        batches.sort(key=lambda batch: max(len(row.ids) for row in batch))
+        rng, _ = generator_at(self.seed, group, 2, 0)
+        order = rng.permutation(GROUP)
+        return [batch for at in order for batch in batches[at * count : (at + 1) * count]]

@@ -14,7 +14,7 @@ def setting(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablation")
     corpus = write_corpus(folder / "corpus")
     (folder / "recipe.yaml").write_text(recipe_text(folder / "run", corpus))
-    return load_recipe(folder / "recipe.yaml", ["see.max_steps=2"]), corpus, folder
+    return load_recipe(folder / "recipe.yaml", ["stages.see.max_steps=2"]), corpus, folder
 
 
 @pytest.mark.slow

@@ -15,8 +15,8 @@ def path(tmp_path):
 
 
 def test_overrides_win_and_reach_lists(path):
-    recipe = load_recipe(path, ["see.learning_rate=1e-4", "corpora.0.weight=3", "seed=7"])
-    assert recipe.see.learning_rate == 1e-4  # PyYAML alone reads 1e-4 as text
+    recipe = load_recipe(path, ["stages.see.learning_rate=1e-4", "corpora.0.weight=3", "seed=7"])
+    assert recipe.stages[0].learning_rate == 1e-4  # PyYAML alone reads 1e-4 as text
     assert recipe.corpora[0].weight == 3
     assert recipe.seed == 7
 
@@ -38,9 +38,29 @@ def test_the_shipped_recipe_is_valid():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("see.lr=1", "see.lr: Extra inputs are not permitted"),
-        ("see.max_steps=-1", "see.max_steps: Input should be greater"),
-        ("see.max_steps", "has no '='"),
+        ("stages.see.lr=1", "no option 'lr'.* expected one of"),
+        ("stages.0.max_steps=-1", "stages.0.max_steps: Input should be greater"),
+        ("stages.see.max_steps", "has no '='"),
+        ("stages.none.max_steps=1", "names no place"),
+        ("stages.speak.train=[tower]", "stages.1.train.0: Input should be 'vision_tower'"),
+        ("stages.speak.learning_rates={lm: 1}", "stages.1.learning_rates.lm.*Input should be"),
+        ("stages.see.train=[projector]", "objective see trains vision_tower and region_encoder"),
+        ("stages.speak.tasks={smile: 1}", "no task 'smile'; there are expression"),
+        ("stages.speak.learning_rates={vision_tower: 1}", "which this stage does not train"),
+        (
+            "stages.1={name: a, objective: answer, max_steps: 1, train: [projector], lora: {}}",
+            "lora trains the language_model",
+        ),
+        (
+            "stages.1={name: a, objective: answer, max_steps: 1, train: [vision_tower], "
+            "cached_views: 2}",
+            "cached_views needs vision_tower and region_encoder at rest",
+        ),
+        ("stages.speak.weights=[1, 2]", "2 weights for 1 corpora"),
+        ("stages.see.name=speak", "two stages are called 'speak'"),
+        ("corpora.0.rows=x", "either path .samples. or rows"),
+        ("model_name_or_path=x", "either model_name_or_path .go on. or model"),
+        ("report_to=mlflow", "report_to"),
         ("corpora.5.weight=1", "names no place"),
         ("corpora=[]", "corpora: List should have at least 1 item"),
     ],

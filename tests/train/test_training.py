@@ -2,10 +2,13 @@
 
 import json
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from tiny_corpus import recipe_text, write_corpus
 
@@ -14,13 +17,13 @@ from facellm.faces import load_image
 from facellm.faces.region_masks import region_masks
 from facellm.model.vision import POINT_UNIT
 from facellm.train import run
+from facellm.train.assemble import assemble
 from facellm.train.augment import MIRROR, fixed_point, normalise, views
 from facellm.train.crops import UNITS, draw, load_crops
+from facellm.train.dialogues import compose, compose_empty, encode, pad
 from facellm.train.heads import head_losses, unit_regions
-from facellm.train.recipe import load_recipe
-from facellm.train.run import assemble
-from facellm.train.see import looking_loss
-from facellm.train.speak import compose, compose_empty, encode
+from facellm.train.recipe import TASK_WEIGHTS, load_recipe
+from facellm.train.see import looking_loss, region_places
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +62,14 @@ def test_balanced_draws_show_every_expression_alike(corpus):
 
 def test_looking_into_the_regions_costs_nothing_and_elsewhere_much(crops):
     points = fixed_point(crops.points[:2])
-    masks = torch.from_numpy(np.stack([region_masks(p.numpy() * POINT_UNIT, 14) for p in points]))
-    inside = masks.flatten(2) / masks.flatten(2).sum(-1, keepdim=True).clamp_min(1)
-    outside = ~masks.flatten(2) / (~masks.flatten(2)).sum(-1, keepdim=True)
-    assert looking_loss(inside, points, 14).abs() < 1e-5
-    assert looking_loss(outside, points, 14) > 5
+    places = region_places(points, 14)
+    np.testing.assert_array_equal(
+        places[0].view(-1, 14, 14), region_masks(points[0].numpy() * POINT_UNIT, 14)
+    )
+    inside = places / places.sum(-1, keepdim=True).clamp_min(1)
+    outside = ~places / (~places).sum(-1, keepdim=True)
+    assert looking_loss(inside, places).abs() < 1e-5
+    assert looking_loss(outside, places) > 5
 
 
 def test_plain_views_are_what_the_processor_cuts(corpus, crops, recipe):
@@ -113,14 +119,18 @@ def test_augmented_points_stay_on_their_pixels(crops):
 def test_only_the_answer_is_scored(crops, recipe):
     _, processor = assemble(load_recipe(recipe), [crops])
     rng = random.Random(0)
-    pictures = [compose([crops], [(0, 0)], rng), compose_empty(crops.samples[0], rng)]
-    ids, mask, labels = encode(processor, pictures)
-    for row, picture in enumerate(pictures):
+    said = [
+        compose([crops], [(0, 0)], rng, TASK_WEIGHTS),
+        compose_empty(crops.samples[0], rng, TASK_WEIGHTS),
+    ]
+    rows = [encode(processor, dialogue) for dialogue in said]
+    ids, mask, labels = pad(rows, processor.tokenizer.pad_token_id)
+    for row, (dialogue, faces) in enumerate(zip(said, (1, 0), strict=True)):
         scored = labels[row][labels[row] != -100]
         text = processor.tokenizer.decode(scored)
-        assert text == picture.answer + processor.tokenizer.eos_token
+        assert text == dialogue.messages[-1]["content"] + processor.tokenizer.eos_token
         tokens = (ids[row] == processor.image_token_id).sum()
-        assert tokens == processor.patch_tokens + processor.face_tokens * len(picture.faces)
+        assert tokens == processor.patch_tokens + processor.face_tokens * faces
         assert mask[row].sum() == (ids[row] != processor.tokenizer.pad_token_id).sum()
 
 
@@ -149,27 +159,37 @@ def test_a_killed_run_resumes_to_the_same_weights(recipe, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert [line["stage"] for line in lines] == ["see"] * 4 + ["speak"] * 4
 
+    # The same run, killed as hard as a process can be killed, in the middle of the last stage.
     other = f"output_dir={tmp_path / 'other'}"
-    import facellm.train.loop as loop
-
-    original, saved = loop._save, []
-
-    def save_then_die(path, step, modules, optimiser):
-        original(path, step, modules, optimiser)
-        saved.append(step)
-        if path.stem == "speak":
-            raise KeyboardInterrupt
-
-    loop._save = save_then_die
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run(recipe, [other])
-    finally:
-        loop._save = original
-    assert saved == [2, 4, 2]
+    assert run_and_die(recipe, other, "speak", 3) == -9
+    kept = torch.load(tmp_path / "other/speak.pt", weights_only=True)
+    assert kept["step"] == 2 and "done" not in kept
     resumed = load_file(run(recipe, [other]) / "model.safetensors")
     for name, value in first.items():
         torch.testing.assert_close(value, resumed[name], msg=name)
+    again = [json.loads(line) for line in (tmp_path / "other/log.jsonl").read_text().splitlines()]
+    losses = [[line["train/loss"] for line in log] for log in (lines, again)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert Image.open(tmp_path / "other/curves.png").size[0] > 500
+
+
+DIE = """
+import os, signal, sys
+import facellm.train.loop as loop
+original = loop._step
+def step_or_die(objective, engine, stage, step, *rest):
+    if (stage.name, step) == (sys.argv[3], int(sys.argv[4])):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(objective, engine, stage, step, *rest)
+loop._step = step_or_die
+from facellm.train import run
+run(__import__("pathlib").Path(sys.argv[1]), [sys.argv[2]])
+"""
+
+
+def run_and_die(recipe, override, stage, step):
+    command = [sys.executable, "-c", DIE, str(recipe), override, stage, str(step)]
+    return subprocess.run(command, capture_output=True, check=False).returncode
 
 
 @pytest.mark.slow

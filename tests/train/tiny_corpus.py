@@ -1,13 +1,17 @@
 """A corpus of painted discs with face landmarks: enough to run every stage of training on."""
 
 import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from facellm.core.facs import PROTOCOLS
-from facellm.core.sample import Face, FaceLabels, Provenance, Sample, write_samples
+from facellm.core.sample import Face, FaceLabels, Provenance, Sample, read_samples, write_samples
 
 SHAPE = [(x, y) for x, y in np.random.default_rng(0).uniform(0.2, 0.8, (68, 2))]
 
@@ -62,7 +66,61 @@ model:
   text: {{model_type: qwen3, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2,
          num_key_value_heads: 1, head_dim: 16, intermediate_size: 32,
          max_position_embeddings: 2048}}
-see: {{max_steps: 4, per_device_train_batch_size: 4, logging_steps: 1, save_steps: 2}}
-speak: {{max_steps: 4, per_device_train_batch_size: 4, logging_steps: 1, save_steps: 2}}
+stages:
+  - {{name: see, objective: see, max_steps: 4, per_device_train_batch_size: 4, logging_steps: 1,
+     save_steps: 2}}
+  - {{name: speak, objective: answer, max_steps: 4, per_device_train_batch_size: 4,
+     logging_steps: 1, save_steps: 2}}
 evaluate: 0
 """
+
+
+def write_rows(folder: Path, corpus: Path, form: str) -> tuple[Path, Path]:
+    """Four training rows (one of two turns) about pictures of a corpus, as a run, parquet or
+    ShareGPT; returns what a recipe names as `rows` and `samples`."""
+    folder.mkdir(parents=True)
+    samples = [s for s in read_samples(corpus) if s.split == "train"][:4]
+    rows = []
+    for number, sample in enumerate(samples):
+        said = ["Describe it.", "It smiles."] + (["Sure?", "Yes."] if number == 1 else [])
+        messages = []
+        for turn, text in enumerate(said):
+            content = [{"type": "text", "text": text}]
+            if turn == 0:
+                content.insert(0, {"type": "image", "text": None})
+            messages.append({"role": ("user", "assistant")[turn % 2], "content": content})
+        rows.append(
+            {
+                "id": f"r{number}", "sample_ids": [sample.id], "images": [sample.image],
+                "messages": messages, "task": ("caption", "vqa")[number % 2], "split": "train",
+            }
+        )  # fmt: skip
+    shutil.copytree(corpus / "images", folder / "images")
+    if form == "run":
+        shutil.copy(corpus / "samples.jsonl", folder / "samples.jsonl")
+        text = "".join(json.dumps(row) + "\n" for row in [*rows, rows[0] | {"split": "test"}])
+        (folder / "rows.jsonl").write_text(text)
+        return folder, folder
+    if form == "parquet":
+        for row in rows:
+            data = (corpus / row["images"][0]).read_bytes()
+            row["images"] = [{"bytes": data, "path": "any.png"}]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "train-00000-of-00001.parquet")
+        return folder, corpus
+    by_id = {sample.id: sample for sample in samples}
+    for row in rows:
+        row["landmarks"] = [[by_id[i].faces[0].points] for i in row.pop("sample_ids")]
+        row.pop("task")
+        who = {"user": "human", "assistant": "gpt"}
+        tags = {"image": "<image>"}
+        row["conversations"] = [
+            {
+                "from": who[m["role"]],
+                "value": "\n".join(tags.get(p["type"]) or p["text"] for p in m["content"]),
+            }
+            for m in row.pop("messages")
+        ]
+    (folder / "sharegpt").mkdir()
+    file = folder / "sharegpt/train.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file, corpus

@@ -1,0 +1,111 @@
+"""Views of a batch as pixels and landmarks, and the randomness of one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facellm.model.processing import FaceLLMImageProcessor
+from facellm.model.vision import ABSENT
+from facellm.train.augment import fixed_point, normalise, views
+
+
+class Seen(NamedTuple):
+    """One view: a face in its slot, a whole picture without faces, or a texture of nothing."""
+
+    kind: Literal["face", "whole", "nothing"]
+    corpus: int = -1
+    row: int = -1
+    slot: int = 0
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """A conversation: its pictures' views, and messages whose pictures are placeholders."""
+
+    pictures: list[list[Seen]]
+    messages: list[dict[str, Any]]
+
+
+class Faces(Protocol):
+    """Whatever holds crops of faces, see `facellm.train.crops`."""
+
+    @property
+    def pixels(self) -> Tensor: ...
+    @property
+    def points(self) -> Tensor: ...
+
+
+def generator_at(*key: int) -> tuple[np.random.Generator, torch.Generator]:
+    """The randomness that belongs to a key, such as (seed, step, micro-batch), and to no other.
+
+    It is the same whether or not the run was interrupted before it.
+    """
+    rng = np.random.default_rng(key)
+    return rng, torch.Generator().manual_seed(int(rng.integers(2**63)))
+
+
+def face_views(
+    crops: Sequence[Faces],
+    drawn: Sequence[tuple[int, int]],
+    size: int,
+    images: FaceLLMImageProcessor,
+    generator: torch.Generator | None,
+    mirror: bool = True,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Model inputs for drawn faces: pixels (B, 3, S, S), points int32 (B, 68, 2), mirrored (B,)."""
+    pixels = torch.stack([crops[c].pixels[row] for c, row in drawn])
+    points = torch.stack([crops[c].points[row] for c, row in drawn])
+    seen, points, mirrored = views(pixels, points, size, generator, mirror)
+    return normalise(seen, images.mean, images.std), fixed_point(points), mirrored
+
+
+def in_slot(points_BP2: Tensor, slots: Sequence[int], max_faces: int) -> Tensor:
+    """Landmarks (B, max_faces, 68, 2) with each face alone in its slot of its view."""
+    landmarks = torch.full((len(points_BP2), max_faces, 68, 2), ABSENT, dtype=torch.int32)
+    landmarks[torch.arange(len(points_BP2)), torch.tensor(slots, dtype=torch.long)] = points_BP2
+    return landmarks
+
+
+def textures(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """Pictures of nothing, (count, 3, S, S) in [0, 1]: smooth noise of random grain."""
+    out = torch.zeros(count, 3, size, size)
+    for octave in (2, 5, 12, 30):
+        grain = torch.rand(count, 3, octave, octave, generator=generator)
+        strength = torch.rand(count, 1, 1, 1, generator=generator)
+        out += strength * nn.functional.interpolate(grain, size, mode="bilinear")
+    return (out / out.amax((1, 2, 3), keepdim=True)).clamp(0, 1)
+
+
+def batch_views(
+    sources: Sequence[Any],
+    seen: Sequence[Seen],
+    images: FaceLLMImageProcessor,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Pixels (V, 3, S, S) and landmarks (V, max_faces, 68, 2) of views of every kind, in order.
+
+    Nothing is mirrored: that would turn "to the left" into a lie.
+    """
+    size, most = images.image_size, images.max_faces
+    pixels = torch.empty(len(seen), 3, size, size)
+    landmarks = torch.full((len(seen), most, 68, 2), ABSENT, dtype=torch.int32)
+    of = {
+        kind: [i for i, view in enumerate(seen) if view.kind == kind]
+        for kind in ("face", "whole", "nothing")
+    }
+    if of["face"]:
+        drawn = [(seen[i].corpus, seen[i].row) for i in of["face"]]
+        faces, points, _ = face_views(sources, drawn, size, images, generator, mirror=False)
+        pixels[of["face"]] = faces
+        landmarks[of["face"]] = in_slot(points, [seen[i].slot for i in of["face"]], most)
+    if of["whole"]:
+        whole = torch.stack([sources[seen[i].corpus].whole[seen[i].row] for i in of["whole"]])
+        pixels[of["whole"]] = normalise(whole.float() / 255, images.mean, images.std)
+    if of["nothing"]:
+        noise = textures(len(of["nothing"]), size, generator)
+        pixels[of["nothing"]] = normalise(noise, images.mean, images.std)
+    return pixels, landmarks
