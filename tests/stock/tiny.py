@@ -257,7 +257,8 @@ def faces(image: Image.Image, number: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     places = rng.uniform(0.25, 0.75, (number, 2)) * image.size
     side = min(image.size)
-    made = [face(x, y, side * s) for (x, y), s in zip(places, rng.uniform(0.1, 0.2, number))]
+    scales = rng.uniform(0.1, 0.2, number)
+    made = [face(x, y, side * s) for (x, y), s in zip(places, scales, strict=True)]
     return np.array(made, np.float32).reshape(-1, 68, 2)
 
 
