@@ -1,0 +1,1 @@
+"""Reinforcement learning that teaches the model to see."""

@@ -1,0 +1,111 @@
+"""The rubric of a recipe: which rewards are given, how much each weighs, and their options."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+
+from facellm.core.facs import PROTOCOLS
+from facellm.core.recipe import Part, no_option
+from rl import rewards
+from rl.rewards.stated import Place
+
+
+class Weighed(Part):
+    """A reward without options; a recipe may write its weight alone: `expression: 0.5`."""
+
+    weight: float = Field(default=1.0, gt=0)
+    """Rewards lie in [0, 1]; the weighted sum is what GRPO compares within a group."""
+
+
+class Units(Weighed):
+    """A reward on action units."""
+
+    protocol: str = "rig23"
+    """A named protocol, see `facellm.core.facs.PROTOCOLS`."""
+    over: Place = "both"
+    """Units of the evidence, of the answer, or of both."""
+
+    @field_validator("protocol")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if value not in PROTOCOLS:
+            raise ValueError(no_option(value, PROTOCOLS))
+        return value
+
+
+class Length(Weighed):
+    """Lengths in tokens."""
+
+    free: int = Field(default=160, gt=0)
+    """Up to here nothing is lost."""
+    limit: int = Field(default=240, gt=0)
+    """From here on nothing is given."""
+
+
+class Repetition(Weighed):
+    """Repeated word n-grams."""
+
+    n: int = Field(default=5, gt=0)
+
+
+class Reward(NamedTuple):
+    """One reward of a rubric, ready to be called as TRL does."""
+
+    name: str
+    weight: float
+    function: Callable[..., list[float | None]]
+
+
+class Rubric(Part):
+    """Rewards that are named are given; the others are not computed."""
+
+    score: Weighed | None = None
+    """The task's own score, for any task."""
+    au_f1: Units | None = None
+    au_intensity: Units | None = None
+    expression: Weighed | None = None
+    format: Weighed | None = None
+    consistency: Weighed | None = None
+    grounding: Weighed | None = None
+    hallucination: Weighed | None = None
+    length: Length | None = None
+    repetition: Repetition | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_weights(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        plain = {k: v for k, v in data.items() if isinstance(v, int | float)}
+        return data | {key: {"weight": value} for key, value in plain.items()}
+
+    @model_validator(mode="after")
+    def _some(self) -> "Rubric":
+        if not self.rewards():
+            raise ValueError(f"name at least one reward of {', '.join(Rubric.model_fields)}")
+        return self
+
+    def rewards(self) -> list[Reward]:
+        """The rewards that are named, in the order above."""
+        found = []
+        for name in Rubric.model_fields:
+            part = getattr(self, name)
+            if part is not None:
+                options = part.model_dump(exclude={"weight"})
+                function: Any = partial(_FUNCTIONS[name], **options)
+                function.__name__ = name  # TRL logs a reward under its function's name
+                found.append(Reward(name, part.weight, function))
+        return found
+
+    def total(self, parts: Sequence[float | None]) -> float | None:
+        """Σ weight · reward over the scored parts; None where none is."""
+        pairs = zip(self.rewards(), parts, strict=True)
+        known = [reward.weight * part for reward, part in pairs if part is not None]
+        return sum(known) if known else None
+
+
+_FUNCTIONS: dict[str, Callable[..., list[float | None]]] = {
+    name: getattr(rewards, "grammar" if name == "format" else name) for name in Rubric.model_fields
+}
