@@ -15,17 +15,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import DeepSpeedPlugin, DistributedDataParallelKwargs
 from torch import Tensor, nn
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_model_state_dict,
-    get_state_dict,
-    set_state_dict,
-)
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from facellm.core.errors import FaceLLMError
-from facellm.train.parts import parameter_groups, trained_state
+from facellm.train import shards
+from facellm.train.parts import parameter_groups, rests, trained_state
 from facellm.train.recipe import Recipe, Stage
 
 MAX_GRAD_NORM = 1.0
@@ -43,6 +36,8 @@ def start(recipe: Recipe, stage: Stage) -> Accelerator:
     AcceleratorState._reset_state()
     GradientState._reset_state()
     plugin = _deepspeed(recipe, stage) if recipe.deepspeed else None
+    # Rows may bring a batch without a picture, labels a batch that some head learns nothing from.
+    unused = not rests(stage) or any(corpus.rows for corpus in recipe.corpora)
     accelerator = Accelerator(
         cpu=recipe.use_cpu and plugin is None,
         mixed_precision="bf16" if recipe.bf16 else "no",
@@ -50,7 +45,7 @@ def start(recipe: Recipe, stage: Stage) -> Accelerator:
         deepspeed_plugin=plugin,
         log_with=trackers(recipe) or None,
         project_dir=str(recipe.output_dir),
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused)],
     )
     if recipe.fsdp and accelerator.num_processes == 1:
         raise FaceLLMError("fsdp shards among processes; start them with torchrun, or leave it out")
@@ -110,7 +105,7 @@ class Engine:
         self.fsdp, self.deepspeed = recipe.fsdp, recipe.deepspeed > 0
         if recipe.fsdp:
             module.to(self.device)
-            _shard(module, self.device.type, self.processes, recipe.bf16)
+            shards.shard(module, self.device.type, self.processes, recipe.bf16)
         groups = parameter_groups(module, stage)
         self.optimiser: Any = torch.optim.AdamW(groups, betas=BETAS, fused=not self.sharded)
         self.module: nn.Module = module
@@ -182,16 +177,14 @@ class Engine:
     def trained(self) -> State:
         """What the stage changed, by name in its module; whole on the main process."""
         if self.fsdp:
-            options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-            return trained_state(get_model_state_dict(self.module, options=options), self.stage)
+            return trained_state(shards.weights(self.module), self.stage)
         return trained_state(self.accelerator.get_state_dict(self.module), self.stage)
 
     def state(self) -> State:
         """Weights and optimiser, for a checkpoint of one file; whole on the main process."""
         if not self.fsdp:
             return {"weights": self.trained(), "optimiser": self.optimiser.state_dict()}
-        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-        weights, optimiser = get_state_dict(self.module, self.optimiser, options=options)
+        weights, optimiser = shards.state(self.module, self.optimiser)
         return {"weights": trained_state(weights, self.stage), "optimiser": optimiser}
 
     def load(self, state: State) -> None:
@@ -201,22 +194,4 @@ class Engine:
             bare.load_state_dict(state["weights"], strict=False)
             self.optimiser.load_state_dict(state["optimiser"])
             return
-        options = StateDictOptions(full_state_dict=True, strict=False)
-        set_state_dict(
-            self.module,
-            self.optimiser,
-            model_state_dict=state["weights"],
-            optim_state_dict=state["optimiser"],
-            options=options,
-        )
-
-
-def _shard(module: nn.Module, device: str, processes: int, bf16: bool) -> None:
-    """FSDP2: each block of the language model is gathered for itself, the rest together."""
-    mesh = init_device_mesh(device, (processes,))
-    policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if bf16 else MixedPrecisionPolicy()
-    for inner in list(module.modules()):
-        if isinstance(inner, nn.ModuleList) and len(inner) > 0 and hasattr(inner[0], "self_attn"):
-            for block in inner:
-                fully_shard(block, mesh=mesh, mp_policy=policy)
-    fully_shard(module, mesh=mesh, mp_policy=policy)
+        shards.load(self.module, self.optimiser, state["weights"], state["optimiser"])
