@@ -54,13 +54,13 @@ def train_variant(recipe: Recipe, crops: Sequence[Crops], name: str, folder: Pat
     parts = [part for part in stages[0].train if part != "region_encoder" or encodes]
     stage = stages[0].model_copy(update={"train": parts})
     folder.mkdir(parents=True, exist_ok=True)
-    seer = Seer(FaceVision(config, width=8))
     images = FaceLLMImageProcessor(config.image_size, config.max_faces)
     pairs = zip(recipe.shares(stage), recipe.corpora, strict=True)
     shares = [share for share, corpus in pairs if corpus.path is not None]
-    objective = Seeing(seer, images, crops, shares, stage, recipe.seed)
+    vision = FaceVision(config, width=8)
+    objective = Seeing(vision, images, crops, shares, stage, recipe.seed)
     run_stage(objective, recipe.model_copy(update={"output_dir": folder}), stage)
-    return seer.eval()
+    return objective.module.eval()
 
 
 @torch.inference_mode()

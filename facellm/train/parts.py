@@ -29,6 +29,8 @@ def learns(name: str, stage: Stage) -> bool:
     part = part_of(name)
     if part == "language_model" and stage.lora is not None:
         return _ADAPTER in name
+    if part == "readings" and "region_encoder" in stage.train:
+        return True
     return part is None or part in stage.train
 
 

@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 from facellm.core.recipe import Part, check, read
 from facellm.tasks import TASKS
 
-PartName = Literal["vision_tower", "region_encoder", "projector", "language_model"]
+PartName = Literal["vision_tower", "region_encoder", "readings", "projector", "language_model"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
 """What the model is made of, in the order in which a picture passes through it."""
 SEEING: tuple[PartName, ...] = ("vision_tower", "region_encoder")
+"""What turns pictures into region tokens; while it rests, what it has seen can be kept."""
 Tracker = Literal["tensorboard", "wandb", "trackio"]
 
 TASK_WEIGHTS: dict[str, float] = {
@@ -90,7 +91,8 @@ class Stage(Part):
     """`see`: action units, expression and pose are learned from labels, through the model's
     readings or heads that are thrown away; `answer`: the language model learns to answer."""
     train: list[PartName] = Field(default_factory=list)
-    """Parts that learn, the others rest; left out, `see` trains what sees, `answer` the rest."""
+    """Parts that learn, the others rest; left out, `see` trains what sees, `answer` what speaks.
+    Readings learn with the region encoder, or alone."""
     max_steps: int = Field(ge=0)
     per_device_train_batch_size: int = Field(default=64, gt=0)
     gradient_accumulation_steps: int = Field(default=1, gt=0)
@@ -122,7 +124,7 @@ class Stage(Part):
     def _default_parts(cls, data: Any) -> Any:
         if isinstance(data, dict) and not data.get("train"):
             see = data.get("objective") == "see"
-            return data | {"train": [p for p in PARTS if (p in SEEING) == see]}
+            return data | {"train": SEEING if see else ("projector", "language_model")}
         return data
 
     @model_validator(mode="after")
@@ -144,10 +146,12 @@ class Stage(Part):
         return self
 
     def _fits_seeing(self) -> None:
-        if set(self.train) - set(SEEING):
-            raise ValueError(f"a stage of objective see trains {' and '.join(SEEING)} alone")
-        if self.lora or self.cached_views or self.group_by_length or self.max_length:
-            raise ValueError("lora, cached_views, group_by_length and max_length are for answer")
+        if set(self.train) - {*SEEING, "readings"}:
+            raise ValueError(
+                f"a stage of objective see trains {', '.join(SEEING)} and readings alone"
+            )
+        if self.lora or self.group_by_length or self.max_length:
+            raise ValueError("lora, group_by_length and max_length are for answer")
 
 
 class Recipe(Part):

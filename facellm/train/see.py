@@ -12,8 +12,9 @@ from facellm.faces.region_masks import region_masks
 from facellm.model.processing import FaceLLMImageProcessor
 from facellm.model.vision import POINT_UNIT, FaceVision
 from facellm.train.crops import Crops, draw
+from facellm.train.features import Features, Key
 from facellm.train.heads import LOSS_WEIGHTS, Heads, head_losses
-from facellm.train.inputs import face_views, generator_at, in_slot
+from facellm.train.inputs import Seen, face_views, generator_at, in_slot
 from facellm.train.loop import Batch
 from facellm.train.recipe import Stage
 
@@ -35,9 +36,10 @@ class Seer(nn.Module):
     A model without readings of its own gets heads, which are thrown away afterwards.
     """
 
-    def __init__(self, vision: FaceVision) -> None:
+    def __init__(self, vision: FaceVision, features: Features | None = None) -> None:
         super().__init__()
         self.vision, config = vision, vision.config
+        self.features = features
         own = vision.readings is not None
         self.heads = None if own else Heads(config.region_size, config.hidden_size)
         # Ablations leave the region tokens out: the mean patch then stands in for every region.
@@ -64,18 +66,26 @@ class Seer(nn.Module):
 
     def forward(
         self,
-        pixels: Tensor,
-        landmarks: Tensor,
         units: Tensor,
         emotion: Tensor,
         pose: Tensor,
-        inside: Tensor,
+        keys: Sequence[Key] | None = None,
+        **seen: Tensor,
     ) -> dict[str, Tensor]:
-        """Losses of a batch: of the heads, and of looking elsewhere than `inside` (V, 15, N)."""
-        outputs, attention = self.read(pixels, landmarks)
+        """Losses of a batch: of what is read, and of looking elsewhere than at the region.
+
+        Args:
+            units, emotion, pose: what is known, see `head_losses`.
+            keys: views whose region tokens are kept; in their place:
+            **seen: `pixels`, `landmarks` and `inside` (V, 15, N), the patches of each region.
+        """
+        if keys is not None and self.features is not None and self.vision.readings is not None:
+            _, regions = self.features(self.vision, keys)
+            return head_losses(self.vision.readings(regions), units, emotion, pose)
+        outputs, attention = self.read(seen["pixels"], seen["landmarks"])
         losses = head_losses(outputs, units, emotion, pose)
         if attention is not None:
-            losses["looking"] = looking_loss(attention, inside)
+            losses["looking"] = looking_loss(attention, seen["inside"])
         return losses
 
 
@@ -92,27 +102,36 @@ def looking_loss(attention_VRN: Tensor, inside_VRN: Tensor) -> Tensor:
 
 
 class Seeing:
-    """Tower and region encoder learn through the heads; the rest of the model is not used."""
+    """Tower, region encoder and readings learn from labels; the rest of the model is not used."""
 
     weights = LOSS_WEIGHTS
 
     def __init__(
         self,
-        seer: Seer,
+        vision: FaceVision,
         images: FaceLLMImageProcessor,
         crops: Sequence[Crops],
         shares: Sequence[float],
         stage: Stage,
         seed: int,
     ) -> None:
-        self.module, self.images, self.crops = seer, images, crops
+        features = None
+        if stage.cached_views:
+            features = Features(crops, images, seed, stage.cache_gib)
+        self.module, self.images, self.crops = Seer(vision, features), images, crops
         self.shares, self.stage, self.seed = shares, stage, seed
-        self.config = seer.vision.config
+        self.config = vision.config
 
     def batch(self, step: int, index: int, count: int) -> Batch:
         """Faces drawn, seen in some way, and what is known of them."""
         rng, generator = generator_at(self.seed, step, index)
         drawn = draw(self.crops, self.shares, self.stage.per_device_train_batch_size, rng)
+        if self.stage.cached_views:
+            versions = rng.integers(self.stage.cached_views, size=len(drawn)).tolist()
+            keys = [(Seen("face", *face), v) for face, v in zip(drawn, versions, strict=True)]
+            known = gold(self.crops, drawn, torch.zeros(len(drawn), dtype=torch.bool))
+            named = dict(zip(("units", "emotion", "pose"), known, strict=True))
+            return Batch({"keys": keys, **named}, samples=len(drawn))
         pixels, points, mirrored = face_views(
             self.crops, drawn, self.config.image_size, self.images, generator
         )

@@ -24,7 +24,7 @@ from facellm.train.engine import trackers
 from facellm.train.loop import Objective, run_stage
 from facellm.train.recipe import Recipe, Stage
 from facellm.train.rows import Talks, load_talks
-from facellm.train.see import Seeing, Seer
+from facellm.train.see import Seeing
 from facellm.train.speak import Answering
 
 
@@ -102,11 +102,10 @@ def _objective(
     if recipe.gradient_checkpointing:
         model.model.language_model.gradient_checkpointing_enable({"use_reentrant": False})
     if stage.objective == "see":
-        torch.manual_seed(seed)
-        seer = Seer(model.model.vision)
+        torch.manual_seed(seed)  # heads, where the model has no readings
         own = [(s, w) for s, w in zip(sources, shares, strict=True) if isinstance(s, Crops)]
         crops, weights = [s for s, _ in own], [w for _, w in own]
-        return Seeing(seer, processor.image_processor, crops, weights, stage, seed)
+        return Seeing(model.model.vision, processor.image_processor, crops, weights, stage, seed)
     return Answering(model, processor, sources, shares, stage, seed)
 
 

@@ -233,6 +233,21 @@ def test_training_on_kept_features_learns(recipe, tmp_path):
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
 
 
+@pytest.mark.slow
+def test_readings_are_taught_over_a_resting_tower(recipe, corpus, tmp_path):
+    stage = {"name": "read", "objective": "see", "train": ["readings"], "cached_views": 2}
+    stage |= {"max_steps": 60, "per_device_train_batch_size": 16, "learning_rate": 5e-3}
+    before, _ = assemble(load_recipe(recipe), [load_crops(corpus, "train")])
+    run(recipe, [stages(stage)])
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    units = [line["train/units"] for line in lines]
+    assert sum(units[-5:]) < 0.7 * sum(units[:5])
+    halves = {name: value.half() for name, value in before.state_dict().items()}
+    after = folder_state(tmp_path / "run/model")
+    moved = {name for name in after if not torch.equal(after[name], halves[name].to(after[name]))}
+    assert moved and all(".readings." in name for name in moved)
+
+
 def test_rows_are_read_as_they_were_written(made, corpus, tmp_path):
     _, processor, _ = made
     images = processor.image_processor
