@@ -38,8 +38,8 @@ tags: [face, action-units, facs, facial-expression]
 
 {millions:.1f} million parameters, {megabytes:.0f} MB (float16, computed in float32). It describes the
 expression of each face in a picture: an emotion word people would usually use, FACS action units
-with intensities, and the evidence in words. Trained from random weights by
-`facellm train facellm/recipes/nano.yaml`; nothing in it comes from another model.
+with intensities, and the evidence in words. Trained here from random weights in the stages of
+`facellm/recipes/nano.yaml`; nothing in it comes from another model.
 
 ## Results on people it has never seen
 Greedy answers to one question a face, landmarks as stored in the corpus; 95 % intervals by a
