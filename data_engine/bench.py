@@ -89,7 +89,8 @@ def _sample(n: int, smiling: bool) -> Sample:
             pose=(0.0, round(rng.uniform(-0.5, 0.5), 3), 0.0),
             gaze=(0.0, round(rng.uniform(-0.3, 0.3), 3)),
         )
-    points = [(round(rng.uniform(20, 100), 2), round(rng.uniform(20, 100), 2)) for _ in range(68)]
+    draw = rng.random  # `uniform` calls it, at twice the cost
+    points = [(round(20 + 80 * draw(), 2), round(20 + 80 * draw(), 2)) for _ in range(68)]
     box = (20.0, 20.0, 100.0, 100.0)
     face = Face(box=box, points=points, visible=[True] * 68, labels=labels)
     return Sample(id=f"s{n}", image=f"{n}.jpg", faces=[face], provenance=PROVENANCE)

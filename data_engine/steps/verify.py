@@ -39,7 +39,8 @@ class Verify(Step, Policy):
         found: list[Problem] = []
         question, kinds = "", iter(turn_kinds(row.task, row.truth))
         for message in row.messages:
-            text = " ".join([part.text for part in message.content if part.text])
+            parts = [part.text for part in message.content if part.text]
+            text = parts[0] if len(parts) == 1 else " ".join(parts)
             if message.role == "assistant":
                 found += verify(text, row.facts, next(kinds, row.task), self, question).problems
             else:

@@ -165,9 +165,11 @@ def _sides(claims: Sequence[Claim]) -> Iterator[Problem]:
 
 
 def _contradictions(claims: Sequence[Claim]) -> Iterator[Problem]:
+    denied = {c.units[0] for c in claims if c.denied and c.kind == "unit" and len(c.units) == 1}
+    if not denied:
+        return
     single = [c for c in claims if c.kind == "unit" and len(c.units) == 1]
-    affirmed = {c.units[0] for c in single if not c.denied}
-    for n in sorted(affirmed & {c.units[0] for c in single if c.denied}):
+    for n in sorted(denied & {c.units[0] for c in single if not c.denied}):
         yield Problem(f"contradiction:AU{n}", f"the text both states and denies {_named(n)}")
 
 

@@ -36,6 +36,8 @@ from facellm.core.facs import ACTION_UNITS
 MARK = "\x1f"
 """Stands before a citation that was read, as `number/step/side`; no text holds it."""
 _TOKEN = re.compile(r"\x1f\d+/\d/\w|[a-z]+(?:['-][a-z]+)*|\d+")
+_MERGED = re.compile("|".join(sorted({re.escape(n) for needed, *_ in MERGED for n in needed})))
+"""A clause without any of these holds no words to merge."""
 _CODE = re.compile(r"\bau ?0?(\d{1,2})\b")
 _LINKS = frozenset((
     "of", "along", "across", "on", "in", "at", "around", "over", "between", "above", "beneath",
@@ -243,9 +245,10 @@ def read_clause(clause: str, part: str | None = None, denied: bool = False) -> R
         text = UNIT_NAMES.sub(_joined, text)
     if "au" in text:
         text = _CODE.sub("\x1f\\1/0/n", text)
-    for needed, pattern, token in MERGED:
-        if any(map(text.__contains__, needed)):
-            text = pattern.sub(token, text)
+    if _MERGED.search(text) is not None:
+        for needed, pattern, token in MERGED:
+            if any(map(text.__contains__, needed)):
+                text = pattern.sub(token, text)
     words = [_roles(token) for token in _TOKEN.findall(text)]
     words = [w for w in words if w.role != "cite" or w.value[0] in ACTION_UNITS]  # type: ignore[index]
     under = _negations(words, denied)

@@ -105,7 +105,7 @@ _TRIGGERS = words_of("""
     instructed requested specified
 """) - words_of("is happy can known")
 """A sentence with none of these matches no pattern of this file, save `_STEMS` and `_NAME`."""
-_STEMS = re.compile(r"autis|schizo|diagnos|ethnic|racial|trauma|[a-z]-year", re.I)
+_STEMS = re.compile("autis|schizo|diagnos|ethnic|racial|trauma|-year")
 _NAME = re.compile(r"[A-Z][a-z]+ [A-Z][a-z]|I can not|(?:known as|happy to)\b")
 _TOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -119,10 +119,12 @@ def suspicious(text: str) -> bool:
 
 @lru_cache(1 << 16)
 def _suspicious(sentence: str) -> bool:
-    words = sentence.replace("<think>", " ").replace("</think>", " ")  # tags are no words
-    if not _TRIGGERS.isdisjoint(_TOKEN.findall(words.lower())):
+    lower = sentence.lower()
+    if "think>" in lower:
+        lower = lower.replace("<think>", " ").replace("</think>", " ")  # tags are no words
+    if not _TRIGGERS.isdisjoint(_TOKEN.findall(lower)) or not sentence.isascii():
         return True
-    return _NAME.search(sentence) is not None or _STEMS.search(sentence) is not None
+    return _NAME.search(sentence) is not None or _STEMS.search(lower) is not None
 
 
 @lru_cache(1 << 14)

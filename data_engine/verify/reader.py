@@ -53,7 +53,8 @@ _FACE = re.compile(
     r"\b(?:face|person|picture|photo|image|frame)(?: number)? (\d{1,2})\b"
     r"|\b(first|second|third|fourth|left|right)(?:most)? (?:face|person|picture|photo|image|one)\b"
 )
-_COUNTED = re.compile(r" \d")
+_NAMING = re.compile(r" \d|first|second|third|fourth|left|right")
+"""No text without one of these matches `_FACE`."""
 _FRONTAL = re.compile(
     r"\bhead (?:\w+ )?(?:faces the camera|"
     r"(?:is|looks) (?:held |kept )?(?:straight|upright|frontal|level))"
@@ -107,7 +108,7 @@ def faces_of(text: str) -> tuple[int, ...]:
 
 
 def _faces_of(lower: str) -> tuple[int, ...]:
-    if not _COUNTED.search(lower) and not any(word in lower for word in _ORDER):
+    if _NAMING.search(lower) is None:
         return ()
     found = [int(m[1]) if m[1] else _ORDER[m[2]] for m in _FACE.finditer(lower)]
     return tuple(dict.fromkeys(found))
@@ -115,15 +116,15 @@ def _faces_of(lower: str) -> tuple[int, ...]:
 
 def _pieces(sentence: str) -> list[tuple[str, bool]]:
     """Clauses, each with whether it continues a list (a comma or `and`, no verb of its own)."""
-    pieces, start, joined = [], 0, False
-    for match in [*_SPLIT.finditer(sentence), None]:
-        end = len(sentence) if match is None else match.start()
-        piece = sentence[start:end].strip()
+    pieces, joined = [], False
+    # What stands between the splits, and behind each the two groups of the split.
+    parts = _SPLIT.split(sentence)
+    for n in range(0, len(parts), 3):
+        piece = parts[n].strip()
         if piece:
             pieces.append((piece, joined and _FINITE.search(piece) is None))
-        if match is not None:
-            start = match.end()
-            joined = (match[1] or match[2]) in (None, "or", "nor")
+        if n + 1 < len(parts):
+            joined = (parts[n + 1] or parts[n + 2]) in (None, "or", "nor")
     return pieces
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from data_engine.row import Message, Part
 from data_engine.writers.base import Draft
-from data_engine.writers.presence import without_words
+from data_engine.writers.presence import unrated, without_words
 from facellm.core.prose import capitalised
 from facellm.core.sample import Clip, Face, FaceLabels, Sample
 
@@ -104,10 +104,10 @@ def _messages(items: Sequence[Sample | Clip], turns: Sequence[Turn]) -> list[Mes
     shown = [IMAGE if isinstance(item, Sample) else VIDEO for item in items]
     messages = []
     for turn in turns:
-        question = Part(type="text", text=about(items[0], turn.question))
-        messages.append(Message(role="user", content=[*shown, question]))
-        text = Part(type="text", text=turn.text)
-        messages.append(Message(role="assistant", content=[text]))
+        question = Part.trusted(type="text", text=about(items[0], turn.question))
+        messages.append(Message.trusted(role="user", content=[*shown, question]))
+        text = Part.trusted(type="text", text=turn.text)
+        messages.append(Message.trusted(role="assistant", content=[text]))
         shown = []
     return messages
 
@@ -125,13 +125,14 @@ def draft(
     """
     single = len(turns) == 1
     known = facts_of(items) if facts is None else facts
-    turns = [turn._replace(text=without_words(turn.text, known)) for turn in turns]
+    if any(map(unrated, known)):
+        turns = [turn._replace(text=without_words(turn.text, known)) for turn in turns]
     truth = (
         turns[0].truth
         if single
         else {"turns": [{"task": turn.task, "truth": turn.truth} for turn in turns]}
     )
-    return Draft(
+    return Draft.trusted(
         writer=writer,
         variant=variant,
         sample_ids=[item.id for item in items],

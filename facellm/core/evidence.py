@@ -124,8 +124,12 @@ def state(action_unit: int, intensity: float | None = None) -> Statement:
 
 def region_fits(statement: Statement) -> bool:
     """Whether the unit acts in the region the statement names."""
-    acting = unit(statement.action_unit).regions
-    return any(region in acting for region in region_members(statement.region))
+    return _acts_in(statement.action_unit, statement.region)
+
+
+@cache
+def _acts_in(action_unit: int, region: str) -> bool:
+    return not set(unit(action_unit).regions).isdisjoint(region_members(region))
 
 
 class Thought(Record):

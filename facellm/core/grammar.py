@@ -13,6 +13,7 @@ exception, because a model that writes nonsense is a result to be scored and cou
 
 import json
 import re
+from functools import lru_cache
 from typing import NoReturn
 
 from pydantic import ValidationError
@@ -90,25 +91,32 @@ def _read_line(name: str, rest: str) -> list[Statement] | str:
         return f"{name.strip()!r} is not a face region"
     statements = []
     for item in rest.split(";"):
-        match = _ITEM.fullmatch(item.strip())
-        if match is None:
-            return f"{item.strip()!r} is not 'what is seen (AUn, intensity)'"
-        cited = read_citation(match[2], match[3])
-        if isinstance(cited, str):
-            return cited
-        number, intensity, side = cited
-        try:
-            statement = Statement(
-                region=region,
-                text=match[1].strip(),
-                action_unit=number,
-                intensity=intensity,
-                side=side,
-            )
-        except ValidationError as error:
-            return first_error(error)
+        statement = _read_item(region, item.strip())
+        if isinstance(statement, str):
+            return statement
         statements.append(statement)
     return statements
+
+
+@lru_cache(1 << 12)  # most statements are in the words of the table
+def _read_item(region: str, item: str) -> Statement | str:
+    match = _ITEM.fullmatch(item)
+    if match is None:
+        return f"{item!r} is not 'what is seen (AUn, intensity)'"
+    cited = read_citation(match[2], match[3])
+    if isinstance(cited, str):
+        return cited
+    number, intensity, side = cited
+    try:
+        return Statement(
+            region=region,
+            text=match[1].strip(),
+            action_unit=number,
+            intensity=intensity,
+            side=side,
+        )
+    except ValidationError as error:
+        return first_error(error)
 
 
 def _read_absent(rest: str) -> list[int] | str:
@@ -246,7 +254,8 @@ def parse_response(text: str) -> Response | ParseFailure:
     for part in (thought, answer):
         if isinstance(part, ParseFailure):
             return ParseFailure(reason=part.reason, text=text)
-    return Response.model_validate({"thought": thought, "answer": answer})
+    assert not isinstance(thought, ParseFailure) and not isinstance(answer, ParseFailure)
+    return Response.trusted(thought=thought, answer=answer)
 
 
 def render_response(thought: Thought | None, answer: dict[str, object]) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
@@ -18,6 +18,23 @@ class Record(BaseModel):
     """Base of the records: strict about keys, immutable, help stands under each field."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def trusted(cls, **values: Any) -> Self:
+        """A record of values that are valid, unchecked: a tenth of the time of `cls(**values)`.
+
+        For code that makes many records of values it has just made or taken from other records.
+
+        Args:
+            values: every field, those at their defaults too, in the order of the class.
+        """
+        record = cls.__new__(cls)
+        # As `BaseModel.model_construct` does it, without looking for aliases and defaults.
+        object.__setattr__(record, "__dict__", values)
+        object.__setattr__(record, "__pydantic_fields_set__", set(values))
+        object.__setattr__(record, "__pydantic_extra__", None)
+        object.__setattr__(record, "__pydantic_private__", None)
+        return record
 
 
 def _empty(values: frozenset[Any]) -> bool:

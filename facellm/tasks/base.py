@@ -114,10 +114,12 @@ class Task(ABC, Generic[A]):
         """A question with its rendered gold answer; None where the labels are missing."""
         seed = rng.getrandbits(64)
         missing = missing_face(sample, face)
-        answer = missing or self.target(sample, random.Random(seed), face)
+        draws = random.Random(seed)
+        answer = missing or self.target(sample, draws, face)
         if answer is None:
             return None
-        question = self.question(sample, random.Random(seed), face, register)
+        draws.seed(seed)
+        question = self.question(sample, draws, face, register)
         if isinstance(answer, Unanswerable):
             return Exchange(question, render_unanswerable(answer, register), answer)
         return Exchange(question, self.render(answer, register, rng), answer)

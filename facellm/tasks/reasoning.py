@@ -69,16 +69,21 @@ def supporting(emotion: str) -> frozenset[int]:
     )
 
 
+_RIVALS = sorted(
+    (name for name in PROTOTYPES if name not in ("neutral", "contempt")),
+    key=lambda name: name != "happiness",
+)
+"""Where several share as much, the first of these is the closest."""
+
+
 def telling_absences(emotion: str, units: dict[int, float]) -> tuple[int, ...]:
     """Up to two absent units that matter: of the emotion's prototype, else of its closest rival.
 
     The rival shares the most core units with what is seen; its missing units tell it apart.
     """
     seen = {n for n, value in units.items() if value >= EVIDENCE_FROM}
-    rivals = sorted(
-        (name for name in PROTOTYPES if name not in (emotion, "neutral", "contempt")),
-        key=lambda name: (-len(seen & set(PROTOTYPES[name])), name != "happiness"),
-    )
+    shared = {name: len(seen.intersection(PROTOTYPES[name])) for name in _RIVALS}
+    rivals = sorted((n for n in _RIVALS if n != emotion), key=shared.__getitem__, reverse=True)
     candidates = dict.fromkeys(
         n for name in (emotion, *rivals[:2]) for n in PROTOTYPES[name] if n in units
     )

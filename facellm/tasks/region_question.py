@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from pydantic import ValidationError, field_validator
 
@@ -94,11 +94,16 @@ def answerable_regions(labels: FaceLabels | None) -> tuple[str, ...]:
     Not those where a unit acts that no answer may list: they would be called quiet.
     """
     units = (labels.action_units or {}) if labels is not None else {}
-    unlisted = {n for n, value in units.items() if value >= LISTED_FROM and n not in RIG_UNITS}
+    unlisted = (n for n, value in units.items() if n not in RIG_UNITS and value >= LISTED_FROM)
+    return _answerable(frozenset(units), frozenset(unlisted))
+
+
+@lru_cache(1024)  # a corpus labels the same few sets of units over and over
+def _answerable(units: frozenset[int], unlisted: frozenset[int]) -> tuple[str, ...]:
     return tuple(
         region
         for region in ASKED
-        if set(region_units(region)) <= set(units) and unlisted.isdisjoint(units_acting_in(region))
+        if units.issuperset(region_units(region)) and unlisted.isdisjoint(units_acting_in(region))
     )
 
 
