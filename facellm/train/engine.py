@@ -13,7 +13,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
-from accelerate.utils import DeepSpeedPlugin, DistributedDataParallelKwargs
+from accelerate.utils import (
+    DeepSpeedPlugin,
+    DistributedDataParallelKwargs,
+    InitProcessGroupKwargs,
+    KwargsHandler,
+)
 from torch import Tensor, nn
 
 from facellm.core.errors import FaceLLMError
@@ -38,15 +43,26 @@ def start(recipe: Recipe, stage: Stage) -> Accelerator:
     plugin = _deepspeed(recipe, stage) if recipe.deepspeed else None
     # Rows may bring a batch without a picture, labels a batch that some head learns nothing from.
     unused = not rests(stage) or any(corpus.rows for corpus in recipe.corpora)
+    # Left to itself, accelerate takes processes on CPUs for strangers that each train alone.
+    on_cpu = recipe.use_cpu or not torch.accelerator.is_available()
+    handlers: list[KwargsHandler] = [DistributedDataParallelKwargs(find_unused_parameters=unused)]
+    if on_cpu and plugin is not None:
+        handlers.append(InitProcessGroupKwargs(backend="gloo"))
     accelerator = Accelerator(
-        cpu=recipe.use_cpu and plugin is None,
+        cpu=on_cpu and plugin is None,
         mixed_precision="bf16" if recipe.bf16 else "no",
         gradient_accumulation_steps=stage.gradient_accumulation_steps,
         deepspeed_plugin=plugin,
         log_with=trackers(recipe) or None,
         project_dir=str(recipe.output_dir),
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused)],
+        kwargs_handlers=handlers,
     )
+    expected = int(os.environ.get("WORLD_SIZE", "1"))
+    if accelerator.num_processes != expected:
+        raise FaceLLMError(
+            f"{expected} processes were started but accelerate knows {accelerator.num_processes}; "
+            "see that they find each other (MASTER_ADDR, MASTER_PORT) and the same devices"
+        )
     if recipe.fsdp and accelerator.num_processes == 1:
         raise FaceLLMError("fsdp shards among processes; start them with torchrun, or leave it out")
     return accelerator
@@ -70,7 +86,7 @@ def _deepspeed(recipe: Recipe, stage: Stage) -> DeepSpeedPlugin:
             "deepspeed runs in processes that torchrun or accelerate launch starts; "
             "start them so, or set deepspeed to 0"
         )
-    if recipe.use_cpu or not torch.cuda.is_available():
+    if recipe.use_cpu or not torch.accelerator.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
     try:
         import deepspeed  # noqa: F401
@@ -178,7 +194,8 @@ class Engine:
         """What the stage changed, by name in its module; whole on the main process."""
         if self.fsdp:
             return trained_state(shards.weights(self.module), self.stage)
-        return trained_state(self.accelerator.get_state_dict(self.module), self.stage)
+        whole = self.accelerator.get_state_dict(self.module)  # ZeRO-3: None but on the main process
+        return trained_state(whole or {}, self.stage)
 
     def state(self) -> State:
         """Weights and optimiser, for a checkpoint of one file; whole on the main process."""

@@ -120,6 +120,10 @@ def _again(
     recipe: Recipe, number: int, model: FaceLLMForConditionalGeneration, sources: list[Source]
 ) -> FaceLLMForConditionalGeneration:
     """The model as it was before a stage, made anew."""
+    if recipe.deepspeed:
+        from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+        unset_hf_deepspeed_config()  # else new modules would be shared out as they are made
     crops = [source for source in sources if isinstance(source, Crops)]
     fresh, _ = assemble(recipe, crops)
     for before, stage in enumerate(recipe.stages[:number]):

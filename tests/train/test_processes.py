@@ -62,13 +62,19 @@ def start(recipe: Path, processes: int, name: str, *more: str) -> Path:
     for process in all_of:
         process.start()
     for process in all_of:
-        process.join(240)
+        process.join(500)
         if process.exitcode != 0:
             for other in all_of:
                 other.kill()
             said = [Path(f"{recipe}.{rank}.txt") for rank in range(processes)]
             pytest.fail("\n".join(file.read_text() for file in said if file.is_file()) or "killed")
     return folder
+
+
+def compiled() -> bool:
+    """Whether what DeepSpeed compiles when it first runs on CPUs is there."""
+    places = os.environ.get("TORCH_EXTENSIONS_DIR", Path.home() / ".cache/torch_extensions")
+    return any(Path(places).glob("**/deepspeed_shm_comm*.so"))
 
 
 def losses(folder: Path) -> list[float]:
@@ -82,11 +88,11 @@ def alone(recipe):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("regime", [[], ["fsdp=true"], ["deepspeed=2"], ["deepspeed=3"]])
 def test_two_processes_learn_what_one_learns(recipe, alone, regime):
-    if regime and regime[0].startswith("deepspeed"):
-        pytest.importorskip("deepspeed", reason="deepspeed is not installed")
+    if regime and regime[0].startswith("deepspeed") and not compiled():
+        pytest.skip("DeepSpeed's part for CPUs is not compiled yet: its first use takes minutes")
     folder = start(recipe, 2, "-".join(["two", *regime]).replace("=", ""), *regime)
     # The order of sums is all that differs; losses are logged with five digits.
     assert losses(folder) == pytest.approx(losses(alone), rel=2e-4)
