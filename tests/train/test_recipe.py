@@ -44,7 +44,10 @@ def test_the_shipped_recipe_is_valid():
         ("stages.none.max_steps=1", "names no place"),
         ("stages.speak.train=[tower]", "stages.1.train.0: Input should be 'vision_tower'"),
         ("stages.speak.learning_rates={lm: 1}", "stages.1.learning_rates.lm.*Input should be"),
-        ("stages.see.train=[projector]", "objective see trains vision_tower, region_encoder and readings"),
+        (
+            "stages.see.train=[projector]",
+            "objective see trains vision_tower, region_encoder and readings",
+        ),
         ("stages.speak.tasks={smile: 1}", "no task 'smile'; there are expression"),
         ("stages.speak.learning_rates={vision_tower: 1}", "which this stage does not train"),
         (
