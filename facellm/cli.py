@@ -108,6 +108,60 @@ def ask(
     print()
 
 
+@app.command()
+def caption(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures, videos, folders, globs, tar shards, or lists of paths "
+            "(.csv, .tsv, .parquet, .txt).",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The table: .parquet or .csv.", show_default=False)],
+    format: Annotated[
+        str | None, typer.Option(help="parquet or csv; left out, by the ending of --out.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Read this many inputs.", min=1)] = None,
+    column: Annotated[str | None, typer.Option(help="Where lists have their paths.")] = None,
+    fps: Annotated[float, typer.Option(help="Frames of a video to read a second.")] = 2.0,
+    sample: Annotated[
+        str, typer.Option(help="uniform, or peaks: the frames where most moves.")
+    ] = "uniform",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again.")] = False,
+    model: Model = None,
+    finder: FinderName = "builtin",
+    finder_model: FinderModel = None,
+    engine: Annotated[str, typer.Option(help="transformers or vllm.")] = "transformers",
+    server: Server = None,
+    concurrency: Annotated[
+        int, typer.Option(help="Pictures under way at the server.", min=1, max=256)
+    ] = 16,
+    api_key: ApiKey = None,
+) -> None:
+    """Read every face of many pictures and videos into one table; goes on where it was stopped."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from facellm.batch.command import Choices, run
+
+    choices = Choices(
+        inputs=inputs, out=out, format=format, limit=limit, column=column, fps=fps, sample=sample,
+        overwrite=overwrite, model=model, finder=finder, finder_model=finder_model, engine=engine,
+    )  # fmt: skip
+    if server is not None:
+        from serve.batch import ServerCaptioner
+        from serve.client import ServerReader
+
+        reader = ServerReader(server, api_key)
+        print(run(choices, lambda: ServerCaptioner(reader, concurrency), reader.model))
+    elif engine == "vllm":
+        from serve.offline import vllm_engine
+
+        print(run(choices, vllm_engine))
+    else:
+        print(run(choices))
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def serve(
     context: typer.Context,
@@ -138,6 +192,16 @@ def train(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = Fal
 def data(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
     """Make instruction data by a recipe."""
     from data_engine.run import run
+
+    run(recipe, overrides or [], dry_run)
+
+
+@app.command()
+def rl(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
+    """Reinforce a model by a recipe: GRPO, with the tasks' own scores as rewards."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from rl import run
 
     run(recipe, overrides or [], dry_run)
 

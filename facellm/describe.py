@@ -89,7 +89,8 @@ class Describer:
         probabilities = self.emotions.probabilities(looks)
         label = max(probabilities, key=lambda word: probabilities[word])
         problems: list[str] = []
-        evidence = _evidence(reasoning, label, problems)
+        unread: list[str] = []
+        evidence = _evidence(reasoning, label, problems, unread)
         x0, y0, x1, y1 = face.box  # a hundredth of a pixel is finer than any finder
         reading = FaceReading(
             index=index,
@@ -97,29 +98,35 @@ class Describer:
             points=[(round(x, 2), round(y, 2)) for x, y in face.points or []],
             confidence=face.confidence,
             expression=Expression(label=label, probabilities=probabilities),
-            action_units=_units(units, evidence, problems),
+            action_units=_units(units, evidence, problems, unread),
             evidence=evidence,
             text=_text(caption, problems),
+            answers={name: one.text for name, one in zip(GENERATED, answers, strict=False)},
+            unread=unread,
         )
         warnings += [f"face {index}: {problem}" for problem in problems]
         return reading
 
 
 def _units(
-    answer: Completion, evidence: Sequence[Evidence], problems: list[str]
+    answer: Completion, evidence: Sequence[Evidence], problems: list[str], unread: list[str]
 ) -> dict[str, float]:
     parsed = TASKS["action_units"].parse(answer.text)
     if not isinstance(parsed, ParseFailure | Unanswerable):
         return {f"AU{n}": value for n, value in sorted(parsed.units.items()) if value > 0}
+    unread.append("action_units")
     problem = f"the action units could not be read: {_reason(answer, parsed)}"
     units = {e.action_unit: e.intensity for e in evidence if e.action_unit and e.intensity}
     problems.append(f"{problem}; those of the evidence stand in for them" if units else problem)
     return units
 
 
-def _evidence(answer: Completion, label: str, problems: list[str]) -> list[Evidence]:
+def _evidence(
+    answer: Completion, label: str, problems: list[str], unread: list[str]
+) -> list[Evidence]:
     parsed = TASKS["reasoning"].parse(answer.text)
     if isinstance(parsed, ParseFailure | Unanswerable):
+        unread.append("evidence")
         problems.append(f"the evidence could not be read: {_reason(answer, parsed)}")
         return []
     if parsed.emotion != label:

@@ -4,20 +4,25 @@ import facellm
 reader = facellm.load()
 report = reader.describe("photo.jpg")
 answer = reader.ask("photo.jpg", "Why does this person look tense?")
+clip = reader.describe_video("clip.mp4")
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from PIL import Image
 
 from facellm.checkpoint import checkpoint_folder
+from facellm.core.clip_report import ClipReport
 from facellm.core.report import FaceReport
 from facellm.core.sample import Face
 from facellm.describe import Describer
 from facellm.faces import Finder, ImageSource, load_finder, load_image
+from facellm.faces.sampling import Sampling
 from facellm.prompts import Request, WordTree, face_at, landmarks_of, largest
+from facellm.video import describe_clip
 
 if TYPE_CHECKING:
     from facellm.engine import TransformersEngine
@@ -68,8 +73,54 @@ class FaceReader:
         picture = load_image(image)
         found = self.finder.find(picture) if faces is None else list(faces)
         name = self.finder.name if faces is None else "given"
-        completions = self.engine.generate(self._describer.requests(picture, found))
-        return self._describer.report(picture, found, completions, name, self.engine.name)
+        [report] = self.describe_found([(picture, found)], name)
+        return report.drawn_by(lambda: self.annotate(image, report))
+
+    def describe_found(
+        self, pictures: Sequence[tuple[Image.Image, Sequence[Face]]], finder: str
+    ) -> list[FaceReport]:
+        """Read the faces of several pictures at once, which keeps the engine's batches full.
+
+        Args:
+            pictures: RGB pictures with their faces from left to right.
+            finder: name of the finder, for the record.
+        """
+        asked = [self._describer.requests(picture, faces) for picture, faces in pictures]
+        flat = [request for requests in asked for request in requests]
+        # Answers to one question are about equally long: in a batch none waits for another.
+        order = sorted(range(len(flat)), key=lambda index: flat[index].question)
+        answers = dict(zip(order, self.engine.generate([flat[i] for i in order]), strict=True))
+        remaining = iter([answers[index] for index in range(len(flat))])
+        return [
+            self._describer.report(
+                picture, faces, list(islice(remaining, len(requests))), finder, self.engine.name
+            )
+            for (picture, faces), requests in zip(pictures, asked, strict=True)
+        ]
+
+    def describe_many(self, images: Sequence[ImageSource]) -> list[FaceReport]:
+        """Read several pictures at once; see `describe`. All of them are in memory together."""
+        pictures = [load_image(image) for image in images]
+        found = [(picture, self.finder.find(picture)) for picture in pictures]
+        return self.describe_found(found, self.finder.name)
+
+    def describe_video(
+        self, path: str | Path, fps: float = 5.0, sample: Sampling = "uniform"
+    ) -> ClipReport:
+        """Read the faces of a clip frame by frame, and what they do over time.
+
+        Args:
+            path: anything FFmpeg reads: mp4, mkv, webm, avi, gif.
+            fps: frames read a second of the clip's time; with `peaks`, at most.
+            sample: `uniform`, or `peaks`: where most moves.
+
+        A clip that breaks off is read as far as it goes; `problem` says so. Memory holds a few
+        frames, whatever the length.
+
+        Raises:
+            FaceLLMError: a file that is no video, or PyAV is not installed.
+        """
+        return describe_clip(Path(path), self.describe_many, fps, sample)
 
     @overload
     def ask(

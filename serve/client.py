@@ -5,7 +5,8 @@ The picture is checked here, so that a bad one costs no request, and sent as the
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,22 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from facellm.core.clip_report import ClipReport
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.report import FaceReport
 from facellm.evidence_map import EvidenceMap
 from facellm.faces import ImageSource, load_image
+from facellm.faces.sampling import Sampling
+from facellm.video import describe_clip
 
 TIMEOUT = httpx.Timeout(300, connect=10)
 """Seconds; a picture with many faces takes a small machine its time."""
+CONCURRENT = 16
+"""Pictures under way together where several are asked about."""
+
+
+class ServerDown(FaceLLMError):
+    """The server did not answer, or failed: the same request may succeed later."""
 
 
 class ServerReader:
@@ -38,9 +48,36 @@ class ServerReader:
         self._http = httpx.Client(base_url=base, headers=headers, timeout=TIMEOUT)
         self._base = base
 
+    @property
+    def model(self) -> str:
+        """Name of the model that the server has."""
+        try:
+            response = self._http.get("/v1/models")
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+        if response.is_error:
+            raise _refused(response)
+        return str(response.json()["data"][0]["id"])
+
     def describe(self, image: ImageSource) -> FaceReport:
         """See `FaceReader.describe`; the server's finder looks for the faces."""
-        return FaceReport.model_validate(self._post("/v1/face/analyze", image=data_url(image)))
+        report = self.analyze(data_url(image))
+        return report.drawn_by(lambda: self.annotate(image, report))
+
+    def analyze(self, url: str) -> FaceReport:
+        """The report about a picture that is a `data:` URL already."""
+        return FaceReport.model_validate(self._post("/v1/face/analyze", image=url))
+
+    def describe_many(self, images: Sequence[ImageSource]) -> list[FaceReport]:
+        """Read several pictures, as many at a time as `CONCURRENT`; see `describe`."""
+        with ThreadPoolExecutor(CONCURRENT) as threads:
+            return list(threads.map(self.describe, images))
+
+    def describe_video(
+        self, path: str | Path, fps: float = 5.0, sample: Sampling = "uniform"
+    ) -> ClipReport:
+        """See `FaceReader.describe_video`; frames are decoded here and sent as pictures."""
+        return describe_clip(Path(path), self.describe_many, fps, sample)
 
     def ask(
         self, image: ImageSource, question: str, face: int | None = None, *, stream: bool = False
@@ -95,9 +132,9 @@ class ServerReader:
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
 
-    def _unreachable(self, error: httpx.HTTPError) -> FaceLLMError:
+    def _unreachable(self, error: httpx.HTTPError) -> ServerDown:
         reason = str(error) or type(error).__name__
-        return FaceLLMError(
+        return ServerDown(
             f"no answer from {given(self._base)} ({reason}); is `facellm serve` running there?"
         )
 
@@ -128,4 +165,7 @@ def _refused(response: httpx.Response) -> FaceLLMError:
         message = f"the server answered {response.status_code}"
     if response.status_code == 401:
         message = "the server demands an API key; give --api-key"
-    return FaceLLMError(str(message))
+    kind = (
+        ServerDown if response.status_code >= 500 or response.status_code == 429 else FaceLLMError
+    )
+    return kind(str(message))

@@ -8,9 +8,8 @@ clip ── decode, one frame in ten a second ── series: motion, or one unit
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
-import cv2
 import numpy as np
 from PIL import Image
 from pydantic import Field, field_validator, model_validator
@@ -23,19 +22,7 @@ from data_engine.video import Moment, frames
 from data_engine.weak import reading, weak_units
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Clip, Face, Frame, Sample
-
-THUMB = 64
-PROMINENCE = 0.1
-
-
-class Looked(NamedTuple):
-    """What the first pass keeps of a frame."""
-
-    number: int
-    time: float
-    score: float
-    """How much it differs from the one before in [0, 1], or the unit's intensity 0-5; NaN where
-    no face shows the unit."""
+from facellm.faces.sampling import Looked, moving, nearest, peaks
 
 
 class SampleFrames(Step):
@@ -121,21 +108,12 @@ class SampleFrames(Step):
         return made or [clip.model_copy(update={"frames": filled})]
 
     def _look(self, path: Path, all_frames: bool) -> list[Looked]:
-        looked: list[Looked] = []
-        before: np.ndarray | None = None
-        for moment in frames(path, every=0.0 if all_frames else self.every):
-            score = 0.0
-            if self.unit is not None and not all_frames:
-                score = self._intensity(moment)
-            elif self.unit is None:
-                thumb = cv2.resize(
-                    cv2.cvtColor(moment.image, cv2.COLOR_RGB2GRAY), (THUMB, THUMB),
-                    interpolation=cv2.INTER_AREA,
-                ).astype(np.int16)  # fmt: skip
-                score = 0.0 if before is None else float(np.abs(thumb - before).mean() / 255)
-                before = thumb
-            looked.append(Looked(moment.number, moment.time, score))
-        return looked
+        moments = frames(path, every=0.0 if all_frames else self.every)
+        if self.unit is None:
+            return moving(moments)
+        if all_frames:
+            return [Looked(moment.number, moment.time, 0.0) for moment in moments]
+        return [Looked(m.number, m.time, self._intensity(m)) for m in moments]
 
     def _intensity(self, moment: Moment) -> float:
         face = largest(self._faces_with_units(moment, (self.unit or 0,)))
@@ -180,28 +158,3 @@ class SampleFrames(Step):
         if faces or self.finder == "none":
             return sample
         return reject(sample, self.name, "no_face", f"clip {clip.id} at {moment.time:.2f} s")
-
-
-def nearest(looked: list[Looked], time: float) -> int:
-    """Number of the frame closest to a time, the earlier of two."""
-    return min(looked, key=lambda frame: (abs(frame.time - time), frame.time)).number
-
-
-def peaks(looked: list[Looked], count: int, apart: float) -> list[int]:
-    """Numbers of the highest local maxima above zero, at least `apart` seconds from each other.
-
-    A maximum counts if it stands out from its surroundings by `PROMINENCE` of the series' range. Of
-    a plateau the middle counts; the clip's first and last frame may be maxima.
-    """
-    from scipy.signal import find_peaks  # comes with ImageHash, as the extra `data`
-
-    scores = np.nan_to_num(np.array([frame.score for frame in looked]), nan=0.0)
-    low, high = float(scores.min()), float(scores.max())
-    padded = np.concatenate([[low - 1], scores, [low - 1]])
-    found, _ = find_peaks(padded, prominence=max(PROMINENCE * (high - low), 1e-9))
-    chosen: list[Looked] = []
-    for place in sorted(found - 1, key=lambda n: (-scores[n], n)):
-        far = all(abs(looked[place].time - other.time) >= apart for other in chosen)
-        if far and scores[place] > 0 and len(chosen) < count:
-            chosen.append(looked[place])
-    return sorted(frame.number for frame in chosen)

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import LIMITS, PROSE, known
-from data_engine.writers.events import Event, Series, all_events, peaks, series_of
+from data_engine.writers.events import NICKNAMES, Event, Series, all_events, peaks, series_of
 from data_engine.writers.talk import Turn, draft, said
 from facellm.core.clauses import CLAUSES
 from facellm.core.evidence import state
@@ -43,11 +43,6 @@ PEAK = (
     "when is AU{n} strongest?", "at what time does AU{n} peak?", "where is the apex of AU{n}?",
     "does AU{n} act in this clip, and when?", "find the peak of AU{n}.",
 )  # fmt: skip
-NICKNAMES = {
-    4: "frown", 9: "nose wrinkle", 12: "smile", 26: "jaw drop", 43: "eye closure", 45: "blink",
-    6: "cheek raise", 18: "pucker", 2: "brow flash",
-}  # fmt: skip
-"""What people call the movement of a single unit."""
 QUIET = (
     "The face is at rest throughout the clip.", "Nothing on the face moves clearly in this clip.",
     "From beginning to end the face is at rest.",
