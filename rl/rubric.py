@@ -11,6 +11,9 @@ from facellm.core.recipe import Part, no_option
 from rl import rewards
 from rl.rewards.stated import Place
 
+Given = Callable[..., list[float | None]]
+"""A reward function, called with the columns of a batch by name."""
+
 
 class Weighed(Part):
     """A reward without options; a recipe may write its weight alone: `expression: 0.5`."""
@@ -55,7 +58,7 @@ class Reward(NamedTuple):
 
     name: str
     weight: float
-    function: Callable[..., list[float | None]]
+    function: Given
 
 
 class Rubric(Part):
@@ -94,8 +97,7 @@ class Rubric(Part):
             part = getattr(self, name)
             if part is not None:
                 options = part.model_dump(exclude={"weight"})
-                function: Any = partial(_FUNCTIONS[name], **options)
-                function.__name__ = name  # TRL logs a reward under its function's name
+                function = _named(name, partial(_FUNCTIONS[name], **options))
                 found.append(Reward(name, part.weight, function))
         return found
 
@@ -106,6 +108,16 @@ class Rubric(Part):
         return sum(known) if known else None
 
 
-_FUNCTIONS: dict[str, Callable[..., list[float | None]]] = {
+def _named(name: str, function: Given) -> Given:
+    """The function under a name: TRL logs a reward under that, and looks through partials."""
+
+    def reward(**columns: Any) -> list[float | None]:
+        return function(**columns)
+
+    reward.__name__ = name
+    return reward
+
+
+_FUNCTIONS: dict[str, Given] = {
     name: getattr(rewards, "grammar" if name == "format" else name) for name in Rubric.model_fields
 }

@@ -1,0 +1,149 @@
+"""A run: start model and corpora to a checkpoint that `facellm` can load.
+
+corpora ─ prompts ─► check of labels and start model ─► GRPO ─► output_dir/model, report.json,
+                                                          └ log.jsonl, curves.png, completions.jsonl
+"""
+
+import os
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from transformers import AutoModelForImageTextToText, AutoProcessor, PrinterCallback
+from transformers.trainer_callback import ProgressCallback
+from transformers.trainer_utils import get_last_checkpoint
+from trl import GRPOConfig
+
+from facellm.checkpoint import checkpoint_folder
+from facellm.core.recipe import claim, dump
+from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor
+from facellm.train import lora
+from facellm.train.assemble import save
+from facellm.train.log import forget_after
+from facellm.train.parts import freeze
+from rl.journal import Journal, draw
+from rl.prompts import Prompts, check_labels
+from rl.recipe import PRESETS, Recipe
+from rl.rollouts import RolloutProcessor
+from rl.start import check_start
+from rl.trainer import FaceGRPOTrainer
+from rl.watch import STAGE, Watch
+
+
+def train(recipe: Recipe) -> Path:
+    """Run a recipe, see `rl.run`."""
+    start = checkpoint_folder(recipe.model_name_or_path)
+    main = os.environ.get("RANK", "0") == "0"
+    if main:
+        claim(recipe.output_dir, dump(recipe))
+    target = recipe.output_dir / "model"
+    if target.is_dir():
+        print(f"{target} is there already; choose another output_dir to run again", flush=True)
+        return target
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
+    model = AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32)
+    processor = AutoProcessor.from_pretrained(start)
+    trainer = make_trainer(recipe, model, processor)
+    last = get_last_checkpoint(str(folder)) if (folder := _checkpoints(recipe)).is_dir() else None
+    step = int(last.rpartition("-")[2]) if last else 0
+    if main:
+        for name in ("log.jsonl", "completions.jsonl"):
+            forget_after(recipe.output_dir / name, STAGE, step)
+    if last:
+        print(f"resuming at step {step}", flush=True)
+    else:
+        check_start(trainer, recipe)
+    trainer.train(resume_from_checkpoint=last)
+    if main:
+        _finish(recipe, model, processor, start, target)
+    return target
+
+
+def make_trainer(
+    recipe: Recipe, model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor
+) -> FaceGRPOTrainer:
+    """The trainer of a recipe around a model, its rewards, prompts and watch.
+
+    Raises:
+        FaceLLMError: a corpus without what tasks and rubric need, or a part the model has not.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    count = -(-recipe.max_steps // recipe.num_iterations) * recipe.prompts_per_step * processes
+    prompts = Prompts(recipe, count)
+    check_labels(recipe, prompts)
+    torch.manual_seed(recipe.seed)
+    if recipe.lora is not None:
+        lora.add(model, recipe.lora)
+    freeze(model, recipe.stage())
+    rewards = recipe.rubric.rewards()
+    watch = Watch(
+        [reward.name for reward in rewards], recipe.output_dir / "completions.jsonl", recipe.samples
+    )
+    trainer = FaceGRPOTrainer(
+        model=model,
+        reward_funcs=[reward.function for reward in rewards],
+        args=config(recipe),
+        train_dataset=Dataset.from_dict({"row": range(count)}),
+        processing_class=RolloutProcessor.around(processor),
+        callbacks=[Journal(recipe.output_dir / "log.jsonl", watch)],
+    )
+    # TRL asks for a Dataset; its loader takes rows from anything that has them.
+    trainer.train_dataset = prompts
+    trainer.watch = watch
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    return trainer
+
+
+def config(recipe: Recipe) -> GRPOConfig:
+    """TRL's options; what the recipe does not name is said here, since TRL's defaults change."""
+    same = (
+        *PRESETS["grpo"], "beta", "num_generations", "num_iterations",
+        "per_device_train_batch_size", "gradient_accumulation_steps", "max_steps",
+        "learning_rate", "lr_scheduler_type", "warmup_steps", "max_grad_norm", "temperature",
+        "top_p", "max_completion_length", "logging_steps", "save_steps", "seed", "bf16",
+        "gradient_checkpointing", "use_cpu", "report_to",
+    )  # fmt: skip
+    return GRPOConfig(
+        output_dir=str(_checkpoints(recipe)),
+        reward_weights=[reward.weight for reward in recipe.rubric.rewards()],
+        remove_unused_columns=False,  # rewards need the columns that the model does not take
+        shuffle_dataset=False,  # prompts are drawn at random already
+        disable_dropout=True,  # old and new log-probabilities must differ by the update alone
+        dataloader_num_workers=0,
+        save_strategy="steps",
+        save_total_limit=2,
+        logging_strategy="steps",
+        disable_tqdm=True,
+        **{name: getattr(recipe, name) for name in same},
+    )
+
+
+def _checkpoints(recipe: Recipe) -> Path:
+    return recipe.output_dir / "checkpoints"
+
+
+def _finish(
+    recipe: Recipe,
+    model: FaceLLMForConditionalGeneration,
+    processor: FaceLLMProcessor,
+    start: Path,
+    target: Path,
+) -> None:
+    if recipe.lora is not None:
+        if recipe.lora.merge:
+            lora.merge(model)
+        else:
+            lora.save(model, recipe.lora, recipe.output_dir / "adapter")
+    draw(recipe.output_dir / "log.jsonl", recipe.output_dir / "curves.png")
+    part = target.with_name("model.part")
+    save(model.requires_grad_(True).eval(), processor, part)
+    part.replace(target)
+    if recipe.evaluate and (recipe.lora is None or recipe.lora.merge):
+        from rl.report import report
+
+        report(recipe, start, target, recipe.output_dir / "report.json")
+
+
+__all__ = ["config", "make_trainer", "train"]

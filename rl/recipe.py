@@ -1,0 +1,161 @@
+"""The recipe of a reinforcement run: what it may hold."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from facellm.core.recipe import Part
+from facellm.tasks import TASKS
+from facellm.train.recipe import PARTS, Lora, PartName, Stage, Tracker
+from rl.rubric import Rubric
+
+Algorithm = Literal["grpo", "dr_grpo", "dapo", "gspo"]
+LossType = Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo"]
+
+TRAINED: tuple[PartName, ...] = ("projector", "language_model")
+"""What learns where a recipe does not say."""
+
+PRESETS: dict[Algorithm, dict[str, Any]] = {
+    "grpo": {
+        "loss_type": "grpo", "epsilon": 0.2, "epsilon_high": 0.2, "scale_rewards": "group",
+        "importance_sampling_level": "token", "mask_truncated_completions": False,
+    },
+    "dr_grpo": {
+        "loss_type": "dr_grpo", "epsilon": 0.2, "epsilon_high": 0.2, "scale_rewards": "none",
+        "importance_sampling_level": "token", "mask_truncated_completions": False,
+    },
+    "dapo": {
+        "loss_type": "dapo", "epsilon": 0.2, "epsilon_high": 0.28, "scale_rewards": "group",
+        "importance_sampling_level": "token", "mask_truncated_completions": True,
+    },
+    "gspo": {
+        "loss_type": "grpo", "epsilon": 3e-4, "epsilon_high": 4e-4, "scale_rewards": "group",
+        "importance_sampling_level": "sequence", "mask_truncated_completions": False,
+    },
+}  # fmt: skip
+"""GRPO (Shao et al., 2024), Dr.GRPO (Liu et al., 2025), DAPO without its dynamic sampling (Yu et
+al., 2025) and GSPO (Zheng et al., 2025), in the words of TRL's GRPOConfig."""
+
+
+class Faces(Part):
+    """A folder of samples to ask about; its train split is used."""
+
+    path: Path
+    """Folder with `samples.jsonl`."""
+    weight: float = Field(default=1.0, gt=0)
+    """Share of the draws, relative to the other corpora."""
+    limit: int | None = Field(default=None, gt=0)
+    """Use only the first so many training pictures."""
+
+
+class StartCheck(Part):
+    """What the start model must be able to do; reinforcement only strengthens what it samples."""
+
+    prompts: int = Field(default=16, ge=0)
+    """Prompts it is tried on, `num_generations` answers each; 0 skips the check."""
+    parsed: float = Field(default=0.2, ge=0, le=1)
+    """Share of the answers that must be readable."""
+    varied: float = Field(default=0.1, ge=0, le=1)
+    """Share of the prompts whose answers must not all get the same reward."""
+
+
+class Recipe(Part):
+    """A whole run. Names and meanings are those of transformers and TRL where they have them."""
+
+    output_dir: Path
+    seed: int = 0
+    threads: int | None = Field(default=None, gt=0)
+    """CPU threads; None leaves the choice to torch."""
+    model_name_or_path: Path | None = None
+    """Folder of a facellm model; None is the one that ships with the package."""
+    corpora: list[Faces] = Field(min_length=1)
+    tasks: dict[str, float] = Field(default_factory=lambda: {"reasoning": 1.0}, min_length=1)
+    """Task → share of the prompts."""
+    rubric: Rubric
+    train: list[PartName] = Field(default_factory=lambda: list(TRAINED))
+    """Parts that learn, of vision_tower, region_encoder, projector and language_model."""
+    lora: Lora | None = None
+    """Adapters on the language model, which then learns through them alone."""
+
+    algorithm: Algorithm = "grpo"
+    """A preset of the six options below; any of them may be named beside it."""
+    loss_type: LossType = "grpo"
+    epsilon: float = Field(default=0.2, gt=0)
+    epsilon_high: float = Field(default=0.2, gt=0)
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    importance_sampling_level: Literal["token", "sequence"] = "token"
+    mask_truncated_completions: bool = False
+    beta: float = Field(default=0.0, ge=0)
+    """Weight of the KL divergence from the start model; 0 keeps no reference model."""
+    num_generations: int = Field(default=8, ge=2)
+    """Answers to each prompt, which are compared with each other."""
+    num_iterations: int = Field(default=1, gt=0)
+    """Updates on the same answers."""
+    per_device_train_batch_size: int = Field(default=32, gt=0)
+    """Answers in a forward pass."""
+    gradient_accumulation_steps: int = Field(default=1, gt=0)
+    max_steps: int = Field(gt=0)
+    learning_rate: float = Field(default=1e-5, gt=0)
+    lr_scheduler_type: Literal["cosine", "linear", "constant_with_warmup"] = "constant_with_warmup"
+    warmup_steps: int = Field(default=0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_completion_length: int = Field(default=240, gt=0)
+    """Tokens; a longer answer is cut, and does not parse."""
+
+    check: StartCheck = StartCheck()
+    evaluate: int = Field(default=200, ge=0)
+    """Held-out faces of each corpus that start and end model are compared on; 0 skips it."""
+    logging_steps: int = Field(default=1, gt=0)
+    save_steps: int = Field(default=20, gt=0)
+    samples: int = Field(default=2, ge=0)
+    """Answers with their rewards kept for reading at each logged step, in `completions.jsonl`."""
+    bf16: bool = False
+    gradient_checkpointing: bool = False
+    use_cpu: bool = False
+    """Leave a GPU alone."""
+    report_to: Literal["none"] | Tracker | list[Tracker] = "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("algorithm", "grpo"), str):
+            return PRESETS.get(data.get("algorithm", "grpo"), {}) | data
+        return data
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Recipe":
+        unknown = sorted(self.tasks.keys() - TASKS.keys())
+        if unknown:
+            raise ValueError(f"no task {unknown[0]!r}; there are {', '.join(TASKS)}")
+        if min(self.tasks.values()) < 0 or not sum(self.tasks.values()):
+            raise ValueError("the shares of tasks are positive numbers")
+        answers = self.per_device_train_batch_size * self.gradient_accumulation_steps
+        if answers % self.num_generations:
+            raise ValueError(
+                f"{answers} answers a step (per_device_train_batch_size × "
+                f"gradient_accumulation_steps) are no multiple of num_generations "
+                f"{self.num_generations}"
+            )
+        if self.save_steps % self.num_iterations:
+            raise ValueError("save_steps must be a multiple of num_iterations, or answers are lost")
+        if not self.train:
+            raise ValueError(f"train names no part; choose of {', '.join(PARTS)}")
+        if self.lora is not None and "language_model" not in self.train:
+            raise ValueError("lora trains the language_model; add it to train")
+        return self
+
+    @property
+    def prompts_per_step(self) -> int:
+        """Prompts that new answers are drawn for at once, in one process."""
+        answers = self.per_device_train_batch_size * self.gradient_accumulation_steps
+        return answers // self.num_generations
+
+    def stage(self) -> Stage:
+        """The run as a stage of training: which parts learn, and how."""
+        return Stage(
+            name="grpo", objective="answer", train=self.train, max_steps=self.max_steps,
+            lora=self.lora,
+        )  # fmt: skip

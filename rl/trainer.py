@@ -1,0 +1,100 @@
+"""TRL's GRPOTrainer with landmarks in all three of its paths, and a watch on what is answered.
+
+prompts ─ processor ─► generate ──────────────► completions ─ rewards ─► advantages
+             └ pixels, landmarks ─► old and reference log-probabilities ─┐      │
+                                 └─► loss: new log-probabilities ────────┴──────┘
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from trl import GRPOTrainer
+
+from facellm.core.errors import FaceLLMError
+from rl.rollouts import ALIAS, unpack
+from rl.watch import Watch
+
+
+class FaceGRPOTrainer(GRPOTrainer):
+    """GRPO for models with landmarks; see `rl.rollouts` for how these travel."""
+
+    watch: Watch | None = None
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        # Trainer puts everything in training mode each step. Batch statistics would make the answer
+        # to one prompt depend on its neighbours, and differ between generation and loss.
+        self.accelerator.unwrap_model(self.model).model.vision.eval()
+        return super()._prepare_inputs(generation_batch)
+
+    def _generate_single_turn(
+        self, prompt_ids: Any, images: Any, multimodal_fields: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        seen = unpack(multimodal_fields)
+        return super()._generate_single_turn(prompt_ids, images, seen, *args, **kwargs)
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: nn.Module,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        pixel_values: Tensor | None = None,
+        num_images: list[int] | None = None,
+        image_position_ids: Tensor | None = None,
+        **unused: Any,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """TRL's method for the one layout that we have: a row of packed views a picture.
+
+        It serves old and reference log-probabilities and the loss alike.
+        """
+        if pixel_values is None or image_position_ids is None or num_images is None:
+            raise FaceLLMError("a batch came without its landmarks; this build of TRL drops them")
+        ends = torch.tensor([0, *num_images]).cumsum(0).tolist()
+        size = batch_size or len(input_ids)
+        logps, entropies = [], []
+        for start in range(0, len(input_ids), size):
+            rows = slice(start, start + size)
+            pictures = slice(ends[start], ends[min(start + size, len(input_ids))])
+            inputs = {
+                "input_ids": input_ids[rows],
+                "attention_mask": attention_mask[rows],
+                "pixel_values": pixel_values[pictures],
+                ALIAS: image_position_ids[pictures],
+            }
+            labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
+            labels[:, :-logits_to_keep] = -100
+            with self.accelerator.autocast():
+                outputs = model(**unpack(inputs), labels=labels, fused_lm_head=True)
+            logps.append(outputs.log_probs[:, -logits_to_keep:])
+            entropies.append(outputs.entropy[:, -logits_to_keep:] if compute_entropy else None)
+        found = torch.cat(entropies) if compute_entropy else None
+        return torch.cat(logps), found, None
+
+    def _compute_loss(self, model: nn.Module, inputs: Any) -> Tensor:
+        loss = super()._compute_loss(model, inputs)
+        if not torch.isfinite(loss):
+            raise FaceLLMError(
+                f"the loss is {float(loss)} at step {self.state.global_step}; the last checkpoint "
+                "is untouched: lower learning_rate and start again in another output_dir"
+            )
+        return loss
+
+    def _calculate_rewards(
+        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
+    ) -> Tensor:
+        rewards: Tensor = super()._calculate_rewards(
+            inputs, prompts, completions, completion_ids_list
+        )
+        if self.watch is not None:
+            own = slice(
+                self.accelerator.process_index * len(inputs),
+                (self.accelerator.process_index + 1) * len(inputs),
+            )
+            numbers = self.watch.see(inputs, completions, rewards[own].tolist())
+            for name, value in numbers.items():
+                self._metrics["train"][name].append(value)
+        return rewards
