@@ -32,6 +32,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Import and compile here what every process would do again."""
+    folder = write_pictures(tmp_path_factory.mktemp("warm") / "in", 3)
+    write_clip(folder / "clip.mkv", 5)
+    do(job(folder.parent / "out.parquet", folder))
+
+
 def in_a_process(one: Job, pause: float = 0.0) -> None:
     process = FORK.Process(target=quietly, args=(one, pause))
     process.start()
