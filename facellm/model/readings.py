@@ -50,6 +50,22 @@ class Reading(NamedTuple):
     """(X, 3) pitch, yaw, roll in radians."""
 
 
+class Known(NamedTuple):
+    """What is known of faces in training, told in place of what is read off them."""
+
+    units: Tensor
+    """(X, A) intensities in units of 5, NaN where the reading stands."""
+    emotion: Tensor
+    """(X, 8) probabilities; what they leave to 1 goes to the reading's own."""
+
+    def over(self, reading: Reading) -> Reading:
+        """The reading, corrected by what is known."""
+        units = torch.where(self.units.isnan(), reading.units, self.units)
+        left = 1 - self.emotion.sum(-1, keepdim=True)
+        felt = self.emotion + left * reading.emotion.softmax(-1)
+        return Reading(units, felt.clamp_min(1e-6).log(), reading.pose)
+
+
 class Readings(nn.Module):
     """Action-unit intensities, expression and pose from region tokens.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facellm.model.configuration import FaceVisionConfig
-from facellm.model.readings import Readings, Telling
+from facellm.model.readings import Known, Readings, Telling
 from facellm.model.region_encoder import RegionEncoder
 from facellm.model.tower import VisionTower
 
@@ -100,12 +100,16 @@ class FaceVision(nn.Module):
         square = patches_VND.transpose(1, 2).unflatten(2, (grid, grid))
         return F.avg_pool2d(square, pool).flatten(2).transpose(1, 2)
 
-    def speakable(self, regions_XRE: Tensor) -> Tensor:
-        """Region tokens of X faces as the language model hears them, (X, 15, L)."""
+    def speakable(self, regions_XRE: Tensor, known: Known | None = None) -> Tensor:
+        """Region tokens of X faces as the language model hears them, (X, 15, L).
+
+        In training, what is `known` of the faces may be told in place of what is read off them.
+        """
         tokens = self.projector.regions(regions_XRE)
         if self.readings is None:
             return tokens
-        return tokens + self.projector.told(self.readings(regions_XRE))
+        reading = self.readings(regions_XRE)
+        return tokens + self.projector.told(reading if known is None else known.over(reading))
 
 
 def _scatter(values: Tensor, order: Tensor, present: Tensor) -> Tensor:

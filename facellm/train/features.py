@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from facellm.model.processing import FaceLLMImageProcessor
+from facellm.model.readings import Known
 from facellm.model.vision import FaceVision
 from facellm.train.inputs import Seen, batch_views, generator_at
 
@@ -81,12 +82,21 @@ def _kept(values: Tensor) -> list[Tensor]:
     return [value.clone() for value in values.half().cpu()]
 
 
-def tokens_of(vision: FaceVision, pooled: Tensor, regions: Tensor, faces: Sequence[bool]) -> Tensor:
-    """Language-model tokens of views, one after the other: what `FaceVision` makes of features."""
+def tokens_of(
+    vision: FaceVision,
+    pooled: Tensor,
+    regions: Tensor,
+    faces: Sequence[bool],
+    known: Known | None = None,
+) -> Tensor:
+    """Language-model tokens of views, one after the other: what `FaceVision` makes of features.
+
+    `known` is of the views that show a face, in their order.
+    """
     patches = vision.projector.patches(pooled) + vision.projector.place
     if not vision.config.face_tokens or not any(faces):
         return patches.flatten(0, 1)
-    spoken = iter(vision.speakable(regions[torch.tensor(faces, device=regions.device)]))
+    spoken = iter(vision.speakable(regions[torch.tensor(faces, device=regions.device)], known))
     rows = [
         torch.cat([own, next(spoken)]) if face else own
         for own, face in zip(patches, faces, strict=True)

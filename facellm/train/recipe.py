@@ -114,6 +114,9 @@ class Stage(Part):
     cached_views: int = Field(default=0, ge=0)
     """Where the seeing parts rest: see this many augmented versions of each face, each once; 0
     sees every face anew."""
+    told: float = Field(default=0.0, ge=0, le=1)
+    """Share of the faces whose labels are told to the language model in place of the readings: it
+    learns to say what it is told, whatever the readings still get wrong. With `cached_views`."""
     cache_gib: float = Field(default=2.0, gt=0)
     """Memory for what was seen; what no longer fits is seen anew."""
     logging_steps: int = Field(default=20, gt=0)
@@ -143,6 +146,8 @@ class Stage(Part):
             raise ValueError("lora trains the language_model; add it to train")
         if self.cached_views and set(SEEING) & set(self.train):
             raise ValueError("cached_views needs vision_tower and region_encoder at rest")
+        if self.told and not (self.objective == "answer" and self.cached_views):
+            raise ValueError("told is for answer with cached_views; set cached_views to 1 or more")
         return self
 
     def _fits_seeing(self) -> None:

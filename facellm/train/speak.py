@@ -11,13 +11,18 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from facellm.core.emotions import EMOTIONS
 from facellm.core.errors import FaceLLMError
+from facellm.core.facs import MAX_INTENSITY
 from facellm.model.modeling import FaceLLMForConditionalGeneration
 from facellm.model.processing import FaceLLMProcessor
+from facellm.model.readings import UNITS, Known
+from facellm.train.crops import UNKNOWN, Crops
 from facellm.train.dialogues import (
     IGNORED,
     Encoded,
@@ -28,12 +33,34 @@ from facellm.train.dialogues import (
     pad,
 )
 from facellm.train.features import Features, tokens_of
-from facellm.train.inputs import batch_views, generator_at
+from facellm.train.inputs import Seen, batch_views, generator_at
 from facellm.train.loop import Batch
 from facellm.train.recipe import Stage
 
 GROUP = 8
 """Steps whose dialogues are sorted by length together."""
+
+
+def known_of(
+    sources: Sequence[Source], views: Sequence[Seen], share: float, rng: np.random.Generator
+) -> Known:
+    """What may be told of the faces among the views: the labels of a `share` of them.
+
+    A label's emotion gets at least half of the probability, so that it stays the likeliest while
+    the language model hears doubt as it will from readings.
+    """
+    faces = [view for view in views if view.kind == "face"]
+    units = torch.full((len(faces), len(UNITS)), torch.nan)
+    emotion = torch.zeros(len(faces), len(EMOTIONS))
+    certain = rng.uniform(0.5, 1.0, len(faces))
+    for row, (view, chosen) in enumerate(zip(faces, rng.random(len(faces)) < share, strict=True)):
+        source = sources[view.corpus]
+        if not chosen or not isinstance(source, Crops):
+            continue
+        units[row] = source.units[view.row] / MAX_INTENSITY
+        if (felt := int(source.emotion[view.row])) != UNKNOWN:
+            emotion[row, felt] = float(certain[row])
+    return Known(units, emotion)
 
 
 class Speaker(nn.Module):
@@ -50,11 +77,14 @@ class Speaker(nn.Module):
         Args:
             labels: (B, T), `IGNORED` where unscored.
             input_ids: (B, T).
-            **inputs: `attention_mask`, and either the processor's outputs or `keys` of views.
+            **inputs: `attention_mask`, and either the processor's outputs or `keys` of views,
+                with `told_units`, `told_emotion` of those with a face where labels are told.
         """
         keys = inputs.pop("keys", None)
+        told = [inputs.pop(name) for name in ("told_units", "told_emotion") if name in inputs]
         if keys is not None and self.features is not None:
-            inputs["inputs_embeds"] = self._embedded(input_ids, keys)
+            known = Known(*told) if told else None
+            inputs["inputs_embeds"] = self._embedded(input_ids, keys, known)
         else:
             inputs["input_ids"] = input_ids
         hidden = self.model.model(**inputs, use_cache=False).last_hidden_state
@@ -63,11 +93,11 @@ class Speaker(nn.Module):
         gold = labels[:, 1:][scored]
         return {"answer": F.cross_entropy(logits.float(), gold, reduction="sum")}
 
-    def _embedded(self, input_ids: Tensor, keys: Sequence[Any]) -> Tensor:
+    def _embedded(self, input_ids: Tensor, keys: Sequence[Any], known: Known | None) -> Tensor:
         assert self.features is not None
         vision = self.model.model.vision
         pooled, regions = self.features(vision, keys)
-        seen = tokens_of(vision, pooled, regions, [view.kind == "face" for view, _ in keys])
+        seen = tokens_of(vision, pooled, regions, [view.kind == "face" for view, _ in keys], known)
         embeds = self.model.get_input_embeddings()(input_ids)
         mask = (input_ids == self.model.config.image_token_id).unsqueeze(-1)
         return embeds.masked_scatter(mask, seen.to(embeds.dtype))
@@ -110,6 +140,9 @@ class Answering:
         if views and self.stage.cached_views:
             versions = rng.integers(self.stage.cached_views, size=len(views)).tolist()
             inputs["keys"] = list(zip(views, versions, strict=True))
+            if self.stage.told:
+                known = known_of(self.sources, views, self.stage.told, rng)
+                inputs |= {"told_units": known.units, "told_emotion": known.emotion}
         elif views:
             images = self.processor.image_processor
             pixels, landmarks = batch_views(self.sources, views, images, generator)

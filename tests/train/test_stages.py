@@ -4,6 +4,7 @@ import json
 import resource
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -22,7 +23,7 @@ from facellm.train.merge import merge
 from facellm.train.parts import freeze, parameter_groups
 from facellm.train.recipe import Corpus, Lora, Stage, load_recipe
 from facellm.train.rows import load_talks
-from facellm.train.speak import GROUP, Answering
+from facellm.train.speak import GROUP, Answering, known_of
 
 QUICK = {"max_steps": 2, "per_device_train_batch_size": 2, "logging_steps": 1}
 
@@ -221,6 +222,42 @@ def test_kept_features_are_what_the_model_would_see(made):
     small = Features([crops], processor.image_processor, 0, gib=1e-9)
     small(vision, keys)
     assert not small.kept, "what does not fit is not kept"
+
+
+def test_labels_are_told_in_place_of_readings(made):
+    model, _, crops = made
+    views = [Seen("face", 0, 0), Seen("nothing"), Seen("face", 0, 1)]
+    rng = np.random.default_rng(0)
+    known = known_of([crops], views, 1.0, rng)
+    felt = crops.emotion[:2]
+    with torch.no_grad():
+        vision = model.model.vision
+        regions = torch.randn(2, 15, vision.config.region_size)
+        own = vision.readings(regions)
+        told = known.over(own)
+        assert not torch.equal(vision.speakable(regions), vision.speakable(regions, known))
+        none = known_of([crops], views, 0.0, rng)
+        torch.testing.assert_close(vision.speakable(regions, none), vision.speakable(regions))
+    labelled = ~crops.units[:2].isnan()
+    torch.testing.assert_close(told.units[labelled] * 5, crops.units[:2][labelled])
+    torch.testing.assert_close(told.units[~labelled], own.units[~labelled])
+    assert torch.equal(told.emotion.argmax(1), felt)
+    assert (told.emotion.softmax(1).max(1).values < 1).all(), "some doubt is left"
+
+
+def test_what_is_told_reaches_the_answers(made):
+    """Same faces, same questions: with labels told, the loss differs."""
+    model, processor, crops = made
+    stage = answer(cached_views=1, told=1.0, per_device_train_batch_size=4)
+    plain = answer(cached_views=1, per_device_train_batch_size=4)
+    losses = []
+    for each in (stage, plain):
+        objective = Answering(model, processor, [crops], [1.0], each, 0)
+        batch = objective.batch(0, 0, 1)
+        assert ("told_units" in batch.inputs) == bool(each.told)
+        with torch.no_grad():
+            losses.append(float(objective.module(**batch.inputs)["answer"]))
+    assert losses[0] != losses[1]
 
 
 @pytest.mark.slow
