@@ -122,7 +122,7 @@ def _measures(one: Scored[Any]) -> dict[str, float]:
 def _audit(label: str, measure: str, rows: Sequence[Row]) -> Audit:
     names = sorted({row.group for row in rows}, key=_order)
     members = {name: [row for row in rows if row.group == name] for name in names}
-    groups = {name: _mean(own) for name, own in members.items()}
+    groups = {name: _mean(own, share=True) for name, own in members.items()}
     small = tuple(name for name in names if groups[name].subjects < FEW)
     kept = [row for row in rows if row.group not in small]
     found = Audit(label=label, measure=measure, groups=groups, small=small)
@@ -151,8 +151,8 @@ def _order(group: str) -> tuple[float, str]:
     return (float(number[0]) if number else math.inf), group
 
 
-def _mean(rows: Sequence[Row]) -> Interval:
-    return cluster_mean([row.subject for row in rows], [row.value for row in rows])
+def _mean(rows: Sequence[Row], share: bool = False) -> Interval:
+    return cluster_mean([row.subject for row in rows], [row.value for row in rows], share)
 
 
 def _difference(rows: Sequence[Row], best: str, worst: str) -> Interval:

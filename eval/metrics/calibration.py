@@ -64,8 +64,8 @@ def calibration(
         "ece": clusters.interval(_ece(clusters, confidence, truth, bins, "width")),
         "ece_mass": clusters.interval(_ece(clusters, confidence, truth, bins, "mass")),
         "brier": clusters.mean((confidence - truth) ** 2),
-        "confidence": clusters.mean(confidence),
-        "accuracy": clusters.mean(truth),
+        "confidence": clusters.mean(confidence, share=True),
+        "accuracy": clusters.mean(truth, share=True),
         "overconfidence": clusters.mean(confidence - truth),
     }
 
@@ -87,7 +87,7 @@ def reliability(
     for i, (low, high) in enumerate(pairwise(ends.tolist())):
         inside = np.asarray(of_sample == i, dtype=bool)
         mean = float(confidence[inside].mean()) if inside.any() else None
-        table.append(Bin(low, high, mean, clusters.mean(truth, inside)))
+        table.append(Bin(low, high, mean, clusters.mean(truth, inside, share=True)))
     return table
 
 

@@ -60,7 +60,7 @@ def fact_agreement(
         found[f"{kind}/precision"] = clusters.interval(ratio(hits, said))
         found[f"{kind}/recall"] = clusters.interval(ratio(hits, real))
         found[f"{kind}/f1"] = clusters.interval(ratio(2 * hits, said + real))
-    found["readable"] = clusters.mean([s is not None for s in stated])
+    found["readable"] = clusters.mean([s is not None for s in stated], share=True)
     return found
 
 
@@ -100,7 +100,7 @@ def overlap(
         raise FaceLLMError("a reference text is empty; leave samples without a reference out")
     clusters = Clusters(subjects)
     return {
-        "rouge_l": clusters.mean(rouge_l(texts, references)),
+        "rouge_l": clusters.mean(rouge_l(texts, references), share=True),
         "bleu": _bleu(clusters, texts, references),
     }
 
@@ -162,6 +162,6 @@ def rege(
     recognition = np.asarray(right, dtype=np.float64)
     return {
         "rege": clusters.mean(100 * (recognition + generation)),
-        "recognition": clusters.mean(recognition),
-        "generation": clusters.mean(generation),
+        "recognition": clusters.mean(recognition, share=True),
+        "generation": clusters.mean(generation, share=True),
     }

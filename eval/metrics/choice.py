@@ -43,9 +43,9 @@ def multiple_choice(
     right = np.asarray([p == g for p, g in zip(predicted, gold, strict=True)], dtype=bool)
     read = np.asarray([p is not None for p in predicted], dtype=bool)
     found = {
-        "accuracy": clusters.mean(right),
-        "answered": clusters.mean(read),
-        "accuracy_answered": clusters.mean(right, read),
+        "accuracy": clusters.mean(right, share=True),
+        "answered": clusters.mean(read, share=True),
+        "accuracy_answered": clusters.mean(right, read, share=True),
         "chance": clusters.mean([1.0 / len(choices) for choices in options]),
     }
     if categories is None:
@@ -64,5 +64,8 @@ def _by_category(clusters: Clusters, right: Bools, names: Sequence[str]) -> dict
     each = ratio(sums[:, :k], sums[:, k:])
     return {
         "category_mean": clusters.interval(row_means(each)),
-        **{f"accuracy/{n}": clusters.interval(each[:, i], members[n]) for i, n in enumerate(order)},
+        **{
+            f"accuracy/{n}": clusters.interval(each[:, i], members[n], share=True)
+            for i, n in enumerate(order)
+        },
     }

@@ -98,11 +98,12 @@ def classification(
     p, g = indices(predicted, gold, classes)
     clusters = Clusters(subjects)
     draws = class_draws(clusters, p, g, len(classes))
-    overall = {name: draws[name] for name in ("accuracy", "uar", "macro_f1", "answered")}
+    overall = {name: draws[name] for name in ("uar", "macro_f1")}
     found = clusters.intervals(overall)
     found["accuracy"] = found["war"] = clusters.interval(draws["accuracy"], share=True)
+    found["answered"] = clusters.interval(draws["answered"], share=True)
     for i, name in enumerate(classes):
-        found[f"recall/{name}"] = clusters.interval(draws["recall"][:, i], g == i)
-        found[f"precision/{name}"] = clusters.interval(draws["precision"][:, i], p == i)
+        found[f"recall/{name}"] = clusters.interval(draws["recall"][:, i], g == i, share=True)
+        found[f"precision/{name}"] = clusters.interval(draws["precision"][:, i], p == i, share=True)
         found[f"f1/{name}"] = clusters.interval(draws["f1"][:, i], (g == i) | (p == i))
     return found

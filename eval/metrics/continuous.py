@@ -43,8 +43,8 @@ def valence_arousal(
         }
         right = np.sign(np.where(np.isnan(p), 0.0, p)) == np.sign(g)
         found |= {f"{name}/{key}": clusters.interval(v, both) for key, v in values.items()}
-        found[f"{name}/sagr"] = clusters.mean(right, ~np.isnan(g) & (g != 0))
-        found[f"{name}/answered"] = clusters.mean(~np.isnan(p), ~np.isnan(g))
+        found[f"{name}/sagr"] = clusters.mean(right, ~np.isnan(g) & (g != 0), share=True)
+        found[f"{name}/answered"] = clusters.mean(~np.isnan(p), ~np.isnan(g), share=True)
     return found
 
 
@@ -66,8 +66,8 @@ def age(
     return {
         "mae": clusters.mean(np.where(both, np.abs(off), 0.0), both),
         "bias": clusters.mean(np.where(both, off, 0.0), both),
-        f"cs{within:g}": clusters.mean(np.abs(off) <= within),
-        "answered": clusters.mean(both),
+        f"cs{within:g}": clusters.mean(np.abs(off) <= within, share=True),
+        "answered": clusters.mean(both, share=True),
     }
 
 
@@ -97,7 +97,7 @@ def pose(predicted: Floats, gold: Floats, subjects: Sequence[str]) -> dict[str, 
     return {
         "mae": clusters.mean(off.mean(1), both),
         **each,
-        "answered": clusters.mean(both),
+        "answered": clusters.mean(both, share=True),
     }
 
 
@@ -122,7 +122,7 @@ def gaze(predicted: Floats, gold: Floats, subjects: Sequence[str]) -> dict[str, 
     (p, y), (q, z) = np.where(both[:, None], predicted, gold).T, gold.T
     cosine = np.sin(p) * np.sin(q) + np.cos(p) * np.cos(q) * np.cos(y - z)
     off = np.arccos(np.clip(cosine, -1.0, 1.0))
-    return {"angular_error": clusters.mean(off, both), "answered": clusters.mean(both)}
+    return {"angular_error": clusters.mean(off, both), "answered": clusters.mean(both, share=True)}
 
 
 def quality(predicted: Floats, gold: Floats, subjects: Sequence[str]) -> dict[str, Interval]:
@@ -137,7 +137,7 @@ def quality(predicted: Floats, gold: Floats, subjects: Sequence[str]) -> dict[st
     return {
         "srcc": clusters.interval(spearman(clusters, predicted, gold, both), both),
         "plcc": clusters.interval(agreement.pearson(m)[:, 0], both),
-        "answered": clusters.mean(~np.isnan(predicted), ~np.isnan(gold)),
+        "answered": clusters.mean(~np.isnan(predicted), ~np.isnan(gold), share=True),
     }
 
 

@@ -29,7 +29,7 @@ def event_order(
     table[unanswered] = np.where(np.isnan(table[unanswered]), np.nan, 0.0)
     names = ("events", "relations", "order")
     return {
-        name: clusters.mean(table[:, i], np.asarray(~np.isnan(table[:, i]), dtype=bool))
+        name: clusters.mean(table[:, i], np.asarray(~np.isnan(table[:, i]), dtype=bool), share=True)
         for i, name in enumerate(names)
     }
 

@@ -77,9 +77,11 @@ def hit_rate(
     canonical = wheels.canonical if wheels is not None else (lambda word: word.strip().lower())
     said = [{canonical(word) for word in words or ()} for words in predicted]
     return {
-        "hit": clusters.mean([canonical(g) in words for words, g in zip(said, gold, strict=True)]),
+        "hit": clusters.mean(
+            [canonical(g) in words for words, g in zip(said, gold, strict=True)], share=True
+        ),
         "words": clusters.mean([len(words) for words in said]),
-        "answered": clusters.mean([words is not None for words in predicted]),
+        "answered": clusters.mean([words is not None for words in predicted], share=True),
     }
 
 

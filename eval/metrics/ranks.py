@@ -69,10 +69,10 @@ def binary(
     right = known & ((scores >= threshold) == truth)
     curve = _auc_and_eer(clusters, scores, truth, known)
     return {
-        "accuracy": clusters.mean(right),
+        "accuracy": clusters.mean(right, share=True),
         "auc": clusters.interval(curve[:, 0], known),
         "eer": clusters.interval(curve[:, 1], known),
-        "answered": clusters.mean(known),
+        "answered": clusters.mean(known, share=True),
     }
 
 

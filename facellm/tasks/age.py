@@ -95,6 +95,6 @@ class AgeTask(StatedTask[AgeAnswer]):
         return {
             **super().metrics(scored),
             "mae": columns.mean(off, columns.answered),
-            "cs5": columns.mean(off <= CLOSE),
-            "answered": columns.mean(columns.answered),
+            "cs5": columns.mean(off <= CLOSE, share=True),
+            "answered": columns.mean(columns.answered, share=True),
         }

@@ -122,7 +122,7 @@ class AuthenticityTask(StatedTask[AuthenticityAnswer]):
 
         return {
             **super().metrics(scored),
-            "accuracy": columns.mean(right),
+            "accuracy": columns.mean(right, share=True),
             **columns.over_draws(("auc", "eer"), curve),
-            "answered": columns.mean(columns.answered),
+            "answered": columns.mean(columns.answered, share=True),
         }

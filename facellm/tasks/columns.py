@@ -29,11 +29,20 @@ class Columns(NamedTuple):
         """Which samples have an answer (N,)."""
         return np.asarray(~np.isnan(self.predicted).any(axis=1), dtype=np.bool_)
 
-    def mean(self, values: Floats | Bools, counted: Bools | None = None) -> Interval:
-        """The mean of one number a sample (N,), over the counted samples; None: all."""
+    def mean(
+        self, values: Floats | Bools, counted: Bools | None = None, share: bool = False
+    ) -> Interval:
+        """The mean of one number a sample (N,), over the counted samples; None: all.
+
+        `share` as for `cluster_mean`.
+        """
         rows = np.column_stack([np.asarray(values, dtype=np.float64), np.ones(len(values))])
         groups = self._grouped(rows, counted)
-        return cluster_formulas(groups, ("mean",), lambda sums: sums[:, 0] / sums[:, 1])["mean"]
+        shares = ("mean",) if share else ()
+        means = cluster_formulas(
+            groups, ("mean",), lambda sums: sums[:, 0] / sums[:, 1], shares=shares
+        )
+        return means["mean"]
 
     def over_draws(
         self, names: Sequence[str], statistics: Callable[[Floats, Floats], Sequence[float]]

@@ -189,7 +189,7 @@ class GazeTask(StatedTask[GazeAnswer]):
             "answered": cluster_mean(
                 [who for *_, who in words], [float(p is not None) for p, _, _ in words], share=True
             ),
-            "measured": columns.mean(columns.answered),
+            "measured": columns.mean(columns.answered, share=True),
         }
 
 

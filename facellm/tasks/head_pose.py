@@ -129,7 +129,7 @@ class HeadPoseTask(StatedTask[HeadPoseAnswer]):
             **super().metrics(scored),
             "mae": columns.mean(off.mean(axis=1), there),
             **{f"mae/{name}": columns.mean(off[:, i], there) for i, name in enumerate(ANGLES)},
-            "answered": columns.mean(there),
+            "answered": columns.mean(there, share=True),
         }
 
 

@@ -84,7 +84,7 @@ class QualityTask(StatedTask[QualityAnswer]):
         return {
             **super().metrics(scored),
             **columns.over_draws(("srcc", "plcc"), _correlations),
-            "answered": columns.mean(columns.answered),
+            "answered": columns.mean(columns.answered, share=True),
         }
 
 

@@ -104,7 +104,7 @@ class ValenceArousalTask(StatedTask[ValenceArousalAnswer]):
             **super().metrics(scored),
             **columns.over_draws(names, _agreement),
             **{f"{d}/sagr": _signs(columns, i) for i, d in enumerate(DIMENSIONS)},
-            "answered": columns.mean(columns.answered),
+            "answered": columns.mean(columns.answered, share=True),
         }
 
 
@@ -121,4 +121,4 @@ def _agreement(predicted: Floats, gold: Floats) -> list[float]:
 
 def _signs(columns: Columns, which: int) -> Interval:
     predicted, gold = columns.predicted[:, which], columns.gold[:, which]
-    return columns.mean(np.sign(predicted) == np.sign(gold), gold != 0)
+    return columns.mean(np.sign(predicted) == np.sign(gold), gold != 0, share=True)
