@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
+from data_engine.rig.camera import angles, direction, rotation
 from data_engine.step import Item, Reject, Step
 from data_engine.steps.pictures import Opened, opened, reject, square_around
 from facellm.core.errors import FaceLLMError, given
@@ -21,8 +22,8 @@ from facellm.faces.crop import box_of, pixels
 class Crop(Step):
     """One square picture and one sample a face; clips and rows pass as they are.
 
-    The picture's edge repeats where a crop reaches beyond it. Box, points and the roll of a
-    labelled pose follow; all other labels stay. Rejects: `missing_file`, `unreadable_file`,
+    The picture's edge repeats where a crop reaches beyond it. Box, points, pose and gaze follow;
+    all other labels stay. Rejects: `missing_file`, `unreadable_file`,
     `no_face`.
     """
 
@@ -81,12 +82,25 @@ class Crop(Step):
 
 
 def _turned(labels: FaceLabels, angle: float) -> FaceLabels:
-    """Labels in a picture turned back by `angle`; gaze is stated in the head and stays."""
-    if labels.pose is None or angle == 0:
+    """Labels in a picture turned counter-clockwise by `angle`, which turns every line in it.
+
+    Roll comes first in a pose, before pitch and yaw (`data_engine.rig.camera`), so these two turn
+    like the line of sight: who looks to the right in a picture on its side looks up or down.
+    """
+    if angle == 0:
         return labels
-    pitch, yaw, roll = labels.pose
-    # A face turned clockwise leans to the subject's left, which is a negative roll.
-    return labels.model_copy(update={"pose": (pitch, yaw, round(roll + angle, 4))})
+    spin = rotation(0.0, 0.0, angle)
+    turned: dict[str, tuple[float, ...]] = {}
+    if labels.pose is not None:
+        head = spin @ rotation(*labels.pose)
+        pitch, yaw = angles(head[:, 2])
+        rolled = rotation(pitch, yaw, 0.0).T @ head
+        roll = float(np.arctan2(rolled[1, 0], rolled[0, 0]))
+        turned["pose"] = (round(pitch, 4), round(yaw, 4), round(roll, 4))
+    if labels.gaze is not None:
+        pitch, yaw = angles(spin @ direction(*labels.gaze))
+        turned["gaze"] = (round(pitch, 4), round(yaw, 4))
+    return labels.model_copy(update=turned)
 
 
 def folder_below(folder: Path, name: str) -> Path:

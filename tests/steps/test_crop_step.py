@@ -1,12 +1,15 @@
 """Crops: upright, in their own pixels, with the labels that turn along."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
 from step_items import face_at, outcome, sample_of, texture
 
-from data_engine.steps.crop import Crop
+from data_engine.rig import Rig, RigSpec, load_head
+from data_engine.steps.crop import Crop, _turned
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Face, FaceLabels
 from facellm.faces.crop import roll_of
@@ -35,14 +38,39 @@ def test_points_lie_on_the_same_pixels_as_before(tmp_path):
 
 def test_roll_is_stated_in_the_turned_picture(tmp_path):
     # Turned clockwise by 0.4: leaning to the subject's left, so the labelled roll is -0.4.
-    labels = FaceLabels(pose=(0.1, 0.2, -0.4), gaze=(0.1, 0.0), emotion="anger")
+    labels = FaceLabels(pose=(0.0, 0.0, -0.4), gaze=(0.0, 0.0), emotion="anger")
     face = face_at(160, 140, 40, tilt=0.4, labels=labels)
     kept, _ = crop_of(tmp_path, face)
-    assert kept.faces[0].labels.pose == pytest.approx((0.1, 0.2, 0.0), abs=1e-3)
-    assert kept.faces[0].labels.gaze == (0.1, 0.0)
+    assert kept.faces[0].labels.pose == pytest.approx((0.0, 0.0, 0.0), abs=1e-3)
+    assert kept.faces[0].labels.gaze == (0.0, 0.0)  # along the axis that the picture turns about
     kept, _ = crop_of(tmp_path, face, upright=False)
     assert kept.faces[0].labels == labels
     assert roll_of(np.array(kept.faces[0].points)) == pytest.approx(0.4, abs=1e-3)
+
+
+def test_a_picture_on_its_side_turns_right_into_up(tmp_path):
+    # The head lies to the subject's left, a quarter turn clockwise; head and eyes point to the
+    # subject's right by 0.3, which is to the left of the picture. Turned back, left becomes down.
+    side = np.pi / 2
+    labels = FaceLabels(pose=(0.0, 0.3, -side), gaze=(0.0, 0.3))
+    kept, _ = crop_of(tmp_path, face_at(160, 140, 40, tilt=side, labels=labels))
+    assert kept.faces[0].labels.gaze == pytest.approx((-0.3, 0.0), abs=1e-3)
+    assert kept.faces[0].labels.pose == pytest.approx((-0.3, 0.0, 0.0), abs=1e-3)
+
+
+def test_labels_turn_as_the_rig_would_render_them():
+    rig, angle, size = Rig(load_head("procedural"), size=64), 0.7, 64
+    spec = RigSpec(identity=3, pitch=0.25, yaw=-0.4, roll=0.2, gaze=(0.1, 0.2))
+    frame = rig.render(spec)
+    turned = _turned(FaceLabels(pose=frame.pose, gaze=frame.gaze), angle)
+    pitch, yaw, roll = turned.pose
+    again = rig.render(replace(spec, pitch=pitch, yaw=yaw, roll=roll))
+    middle = (size - 1) / 2  # of the pixels, whose centres are whole numbers
+    x, y = (frame.points - middle).T
+    cos, sin = np.cos(angle), np.sin(angle)  # counter-clockwise, in pixels with y downwards
+    spun = np.stack([x * cos + y * sin, y * cos - x * sin], 1) + middle
+    assert np.abs(again.points - spun).max() < 0.02
+    assert turned.gaze == pytest.approx(again.gaze, abs=1e-3)  # the same eyes in the same head
 
 
 def test_one_sample_a_face_with_ids_of_their_own(tmp_path):
