@@ -13,13 +13,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from eval.clips import read_corpus
 from eval.corruptions import parse
 from eval.metrics.open_vocabulary import read_wheels
 from eval.pairs import sets_of
-from eval.question import MIRROR, Question
+from eval.question import MIRROR, Question, Shots
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.recipe import Part
-from facellm.core.sample import Sample, read_samples
+from facellm.core.sample import Clip, Sample
 from facellm.tasks import TASKS
 
 SIDELESS = ("expression", "action_units", "reasoning")
@@ -37,7 +38,7 @@ class Benchmark(Part):
     task: str
     """A task of `facellm.tasks`."""
     corpus: Path
-    """Folder with `samples.jsonl`."""
+    """Folder with `samples.jsonl`, `clips.jsonl` or both."""
     split: Literal["train", "val", "test", "all"] = "test"
     style: Literal["canonical", "varied", "prose"] = "canonical"
     """The task's one fixed question, one of its wordings, or one as people chat."""
@@ -57,6 +58,10 @@ class Benchmark(Part):
     """Ask about each face in so many different wordings; needs a style that has several."""
     mirrored: bool = False
     """Ask about each face once more in the mirrored picture."""
+    frames: int = Field(default=16, gt=0)
+    """Of a clip, at most so many frames are shown to a model."""
+    sampling: Literal["uniform", "peaks"] = "uniform"
+    """Which frames of a clip: evenly from its first to its last, or where most moves."""
 
     @model_validator(mode="after")
     def _possible(self) -> "Benchmark":
@@ -90,13 +95,24 @@ class Benchmark(Part):
                 f"benchmark {self.name}: {given(self.task)} is no task; "
                 f"expected one of {', '.join(TASKS)}"
             )
-        samples = self._samples()
+        samples, clips = self._samples()
         asked = [question for sample in samples for question in self._about(sample)]
         if not asked:
             raise FaceLLMError(
                 f"benchmark {self.name}: none of the {len(samples)} pictures in split "
                 f"{self.split!r} of {self.corpus} has the labels that {self.task} needs"
             )
+        if clips and self.grounding:
+            raise FaceLLMError(
+                f"benchmark {self.name}: grounding needs pictures, and {self.corpus} has "
+                f"{len(clips)} clips in split {self.split!r}; leave grounding away"
+            )
+        asked = [
+            question._replace(shots=Shots(clips[question.sample.id], self.frames, self.sampling))
+            if question.sample.id in clips
+            else question
+            for question in asked
+        ]
         return asked if self.limit is None else self._drawn(asked, self.limit)
 
     def _drawn(self, asked: list[Question], limit: int) -> list[Question]:
@@ -119,10 +135,12 @@ class Benchmark(Part):
             )
         return [question for question in asked if question.id in chosen]
 
-    def _samples(self) -> list[Sample]:
+    def _samples(self) -> tuple[list[Sample], dict[str, Clip]]:
+        """The samples of the split, and the clips among them by their ids."""
+        clips: dict[str, Clip] = {}
         chosen: dict[str, Sample] = {}
         splits: dict[str, int] = {}
-        for sample in read_samples(self.corpus):
+        for sample, clip in read_corpus(self.corpus):
             splits[sample.split] = splits.get(sample.split, 0) + 1
             if self.split not in ("all", sample.split):
                 continue
@@ -132,13 +150,15 @@ class Benchmark(Part):
                     f"({chosen[sample.id].image} and {sample.image}); remove duplicates first"
                 )
             chosen[sample.id] = sample
+            if clip is not None:
+                clips[sample.id] = clip
         if not chosen:
             there = ", ".join(f"{name} ({count})" for name, count in splits.items()) or "none"
             raise FaceLLMError(
                 f"benchmark {self.name}: {self.corpus} has no sample in split {self.split!r}; "
                 f"its splits are {there}"
             )
-        return list(chosen.values())
+        return list(chosen.values()), clips
 
     def _about(self, sample: Sample) -> Iterator[Question]:
         for face, record in enumerate(sample.faces, 1):
@@ -180,7 +200,9 @@ class Benchmark(Part):
         text = exchange.question
         if self.style == "canonical" and self.task not in DRAWN:
             text = task.canonical_question(face if len(sample.faces) > 1 else None)
-        return Question(key, sample, face, self.corpus, text, exchange.answer, self.corruption)
+        return Question(
+            key, sample, face, self.corpus, text, exchange.answer, self.corruption, self.task
+        )
 
     def _in_the_mirror(self, question: Question, key: str) -> Question:
         """The same question about the mirrored picture, where faces are counted the other way."""

@@ -1,15 +1,25 @@
 """What a benchmark asks and what came back: the records between benchmark, model and scorer."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from facellm.core.sample import Record, Sample
+from facellm.core.sample import Clip, Record, Sample
 from facellm.tasks.response import Unanswerable
 
 HIDE = "hide"
 """The corruption that covers one tile of the face asked about: `hide:<tiles a side>:<tile>`."""
 MIRROR = "mirror"
 """The corruption that flips a picture; also the variant in the ids of such questions."""
+
+
+class Shots(NamedTuple):
+    """How a clip is shown; see `eval.clips`."""
+
+    clip: Clip
+    count: int
+    """Frames at most."""
+    how: Literal["uniform", "peaks"]
+    """Evenly in time, or where most moves."""
 
 
 class Question(NamedTuple):
@@ -29,6 +39,10 @@ class Question(NamedTuple):
     corruption: str = ""
     """How the picture is changed before a model sees it: spoilt, such as `blur:3`, `mirror`, or a
     tile hidden, such as `hide:7:24`; empty for not at all."""
+    task: str = ""
+    """Of `facellm.tasks`."""
+    shots: Shots | None = None
+    """Where the sample stands for a clip: `sample.image` then names a video."""
 
     @property
     def subject_id(self) -> str:

@@ -127,8 +127,8 @@ class TransformersEngine:
         ]
         inputs = self.processor(
             text=texts,
-            images=[request.image for request in batch],
-            landmarks=[request.landmarks for request in batch],
+            images=[image for request in batch for image, _ in request.pictures],
+            landmarks=[points for request in batch for _, points in request.pictures],
             return_tensors="pt",
             padding=True,
             padding_side="left",

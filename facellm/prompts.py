@@ -37,11 +37,20 @@ class Request:
     choices: tuple[int, ...] = ()
     """If not empty, nothing is generated: how likely each of these tokens comes next."""
     max_tokens: int = MAX_TOKENS
+    more: tuple[tuple[Image.Image, NDArray[np.float32]], ...] = ()
+    """Further pictures after `image`, such as frames of a clip, each with its landmarks; shown by
+    the engine of this process."""
+
+    @property
+    def pictures(self) -> tuple[tuple[Image.Image, NDArray[np.float32]], ...]:
+        """All pictures with their landmarks, in order."""
+        return ((self.image, self.landmarks), *self.more)
 
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The chat in the parts that every chat template of a vision model knows."""
-        parts = [{"type": "image"}, {"type": "text", "text": self.question}]
+        parts: list[dict[str, Any]] = [{"type": "image"} for _ in self.pictures]
+        parts.append({"type": "text", "text": self.question})
         return [{"role": "user", "content": parts}]
 
 

@@ -22,7 +22,7 @@ from facellm.describe import Describer
 from facellm.faces import Finder, ImageSource, load_finder, load_image
 from facellm.faces.sampling import Sampling
 from facellm.prompts import Request, WordTree, face_at, landmarks_of, largest
-from facellm.video import describe_clip
+from facellm.video import describe_clip, one_face
 
 if TYPE_CHECKING:
     from facellm.engine import TransformersEngine
@@ -121,6 +121,20 @@ class FaceReader:
             FaceLLMError: a file that is no video, or PyAV is not installed.
         """
         return describe_clip(Path(path), self.describe_many, fps, sample)
+
+    def describe_frames(
+        self, frames: Sequence[tuple[int, float, Image.Image, Face | None]]
+    ) -> ClipReport:
+        """Read one face in chosen frames of a clip; see `describe_video`.
+
+        Args:
+            frames: of each frame the count of frames before it, seconds, RGB picture, and the face
+                with its 68 points; None where it is not to be seen.
+        """
+        shown = [(image, [] if face is None else [face]) for *_, image, face in frames]
+        reports = self.describe_found(shown, "given")
+        read = zip(frames, reports, strict=True)
+        return one_face((number, time, report) for (number, time, *_), report in read)
 
     @overload
     def ask(

@@ -4,7 +4,7 @@ path ── sampled frames ── describe, a batch at a time ── follow face
                                                intensities per face and unit ── events
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -59,6 +59,21 @@ def describe_clip(
             break
     main = main_track(face for frame in read for face in frame.report.faces)
     return ClipReport(frames=read, events=events(read), main=main, problem=problem)
+
+
+def one_face(read: Iterable[tuple[int, float, FaceReport]]) -> ClipReport:
+    """The report on a clip whose frames show one face each, known to be the same, or none.
+
+    Args:
+        read: of each frame the count of frames before it, seconds, and what was read of it.
+    """
+    frames = []
+    for number, time, report in read:
+        faces = [face.model_copy(update={"track": 1}) for face in report.faces]
+        same = report.model_copy(update={"faces": faces})
+        frames.append(FrameReport(number=number, time=time, report=same))
+    main = 1 if any(frame.report.faces for frame in frames) else None
+    return ClipReport(frames=frames, events=events(frames), main=main)
 
 
 def _take(moments: Iterator[Moment], count: int) -> tuple[list[Moment], str | None]:

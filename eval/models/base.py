@@ -7,7 +7,8 @@ from PIL import Image, ImageOps
 
 from eval.corruptions import corrupt, hide_tile
 from eval.question import HIDE, MIRROR, Answer, Question
-from facellm.core.sample import Face
+from facellm.core.errors import FaceLLMError, given
+from facellm.core.sample import Face, FaceLabels
 from facellm.faces import load_image
 from facellm.faces.mesh68 import MIRROR_68
 
@@ -31,7 +32,13 @@ class Shown(NamedTuple):
 
 
 def shown(question: Question) -> Shown:
-    """The picture as stored, spoilt as the benchmark says, or mirrored with its faces."""
+    """The picture as stored, spoilt as the benchmark says, or mirrored with its faces.
+
+    Raises:
+        FaceLLMError: a picture that cannot be read, or a clip, which is no picture.
+    """
+    if question.shots is not None:
+        raise FaceLLMError(f"{given(question.sample.image)} is a clip; expected a picture")
     image = load_image(question.corpus / question.sample.image)
     faces = question.sample.faces
     if question.corruption == MIRROR:
@@ -48,12 +55,25 @@ def shown(question: Question) -> Shown:
 def mirrored(face: Face, width: int) -> Face:
     """A face where it is in the mirrored picture; points keep their meaning, left and right swap.
 
-    Box and points alone: the labels stay those of the stored picture.
+    Yaw and roll of pose and gaze change sides; all other labels have none.
     """
     x0, y0, x1, y1 = face.box
-    turned: dict[str, object] = {"box": (width - x1, y0, width - x0, y1)}
+    turned: dict[str, object] = {
+        "box": (width - x1, y0, width - x0, y1),
+        "labels": _mirrored_labels(face.labels),
+    }
     if face.points is not None:
         turned["points"] = [(width - x, y) for x, y in (face.points[place] for place in MIRROR_68)]
     if face.visible is not None:
         turned["visible"] = [face.visible[place] for place in MIRROR_68]
     return face.model_copy(update=turned)
+
+
+def _mirrored_labels(labels: FaceLabels) -> FaceLabels:
+    turned: dict[str, object] = {}
+    if labels.pose is not None:
+        pitch, yaw, roll = labels.pose
+        turned["pose"] = (pitch, -yaw, -roll)
+    if labels.gaze is not None:
+        turned["gaze"] = (labels.gaze[0], -labels.gaze[1])
+    return labels.model_copy(update=turned)

@@ -3,18 +3,22 @@
 import asyncio
 import base64
 import io
+import mimetypes
 import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Literal
 
+from PIL import Image
 from pydantic import Field
 
+from eval.clips import shown_frames, told
 from eval.models.base import shown
 from eval.question import Answer, Question
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.recipe import Part
+from facellm.faces.video import duration
 
 GIVE_UP_AFTER = 20
 """Failures in a row after which the endpoint counts as gone."""
@@ -37,6 +41,9 @@ class Endpoint(Part):
     timeout: float = Field(default=120, gt=0)
     max_retries: int = 2
     concurrency: int = Field(default=32, gt=0)
+    clips: Literal["frames", "video_url"] = "frames"
+    """How clips are sent: as pictures with their times in the question, or, where the server takes
+    `video_url` as vLLM does, as the stored file; it then chooses the frames itself."""
 
     @property
     def name(self) -> str:
@@ -116,11 +123,21 @@ class Endpoint(Part):
         )
 
     def _messages(self, question: Question) -> list[dict[str, Any]]:
-        """The chat; the picture as JPEG, or as the stored file where nothing changes it."""
-        parts = [
-            {"type": "image_url", "image_url": {"url": _data_url(question)}},
-            {"type": "text", "text": question.text},
-        ]
+        """The chat: the stored picture, a PNG where something changes it, or a clip, and text."""
+        text = question.text
+        if question.shots is None:
+            urls = [_data_url(question)]
+        elif self.clips == "frames":
+            frames = shown_frames(question)
+            urls = [_png(frame.image) for frame in frames]
+            text = f"{told([frame.time for frame in frames])} {text}"
+        else:
+            urls = [_video_url(question)]
+            seconds = duration(question.corpus / question.sample.image)
+            text = f"The clip lasts {seconds:.1f} s. {text}" if seconds else text
+        kind = "video_url" if question.shots and self.clips == "video_url" else "image_url"
+        parts: list[dict[str, Any]] = [{"type": kind, kind: {"url": url}} for url in urls]
+        parts.append({"type": "text", "text": text})
         chat: list[dict[str, Any]] = [{"role": "user", "content": parts}]
         return [{"role": "system", "content": self.system}, *chat] if self.system else chat
 
@@ -150,10 +167,27 @@ def _data_url(question: Question) -> str:
     image = shown(question).image  # also checks that the file is a picture
     path = question.corpus / question.sample.image
     if question.corruption or path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG")
-        kind, data = "png", buffer.getvalue()
-    else:
-        kind = "png" if path.suffix.lower() == ".png" else "jpeg"
-        data = path.read_bytes()
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+        return _png(image)
+    kind = "png" if path.suffix.lower() == ".png" else "jpeg"
+    return _encoded(f"image/{kind}", path.read_bytes())
+
+
+def _png(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return _encoded("image/png", buffer.getvalue())
+
+
+def _video_url(question: Question) -> str:
+    path = question.corpus / question.sample.image
+    if question.corruption:
+        raise FaceLLMError(
+            "spoilt and mirrored clips need clips: frames; "
+            f"{given(path.name)} would be sent as it is stored"
+        )
+    duration(path)  # says in one line what is missing or no video
+    return _encoded(mimetypes.guess_type(path.name)[0] or "video/mp4", path.read_bytes())
+
+
+def _encoded(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

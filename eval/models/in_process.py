@@ -1,20 +1,27 @@
 """Our own model in this process: what `facellm.load` runs, in batches."""
 
+import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from PIL import Image
 from pydantic import PrivateAttr
 
+from eval.clips import shown_frames, told
 from eval.models.base import shown
 from eval.question import Answer, Question
 from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import Part
-from facellm.core.sample import Face
+from facellm.core.sample import Face, FaceLabels
 from facellm.faces.crop import overlap
 
 BATCH = 16
+MainFace = tuple[int, float, Image.Image, Face | None]
+"""Of a frame the count of frames before it, seconds, the picture, and the face asked about."""
+READ = ("dynamics", "expression")
+"""Tasks about clips that are answered from readings of single frames."""
 
 
 class InProcess(Part):
@@ -30,6 +37,10 @@ class InProcess(Part):
     max_tokens: int = 320
     probabilities: bool = True
     """Whether expression questions also get the likelihood of each emotion."""
+    clips: Literal["read", "together"] = "read"
+    """`read`: frame by frame as `describe_video` does; `dynamics` is answered with the events of
+    the main face, `expression` with the mean of its probabilities; other tasks see all frames in
+    one prompt. `together`: all tasks do."""
 
     _reader: Any = PrivateAttr(default=None)
 
@@ -56,7 +67,10 @@ class InProcess(Part):
         ready, answers = [], []
         for question in questions:
             try:
-                ready.append((question, self._request(question)))
+                if question.shots is not None and self.clips == "read" and question.task in READ:
+                    answers.append(self._read(question))
+                else:
+                    ready.append((question, self._request(question)))
             except FaceLLMError as error:
                 answers.append(Answer(id=question.id, text=None, error=str(error)))
         if not ready:
@@ -81,6 +95,8 @@ class InProcess(Part):
     def _request(self, question: Question) -> Any:
         from facellm.prompts import Request, landmarks_of
 
+        if question.shots is not None:
+            return self._together(question)
         image, given = shown(question)
         if self.landmarks == "found":
             faces = self._matched(question.sample.id, given, self.reader().finder.find(image))
@@ -92,6 +108,60 @@ class InProcess(Part):
                     "use landmarks: found, or a corpus with landmarks"
                 )
         return Request(image, landmarks_of(faces), question.text, max_tokens=self.max_tokens)
+
+    def _main_face(self, question: Question) -> list[MainFace]:
+        """The frames of a clip with its first face where it has any, else the largest one found.
+
+        Raises:
+            FaceLLMError: a clip that cannot be read, a face without points, or no face at all.
+        """
+        from facellm.prompts import largest
+
+        shown = []
+        for number, seconds, image, given in shown_frames(question):
+            if given is None or self.landmarks == "found":
+                given = largest(self.reader().finder.find(image), 1)
+            shown.append((number, seconds, image, given[0] if given else None))
+        there = [face for *_, face in shown if face is not None]
+        if not there:
+            raise FaceLLMError(
+                f"no face in any of the {len(shown)} frames shown of clip {question.sample.id}"
+            )
+        if any(face.points is None for face in there):
+            raise FaceLLMError(
+                f"clip {question.sample.id} has faces without landmarks; use landmarks: found"
+            )
+        return shown
+
+    def _together(self, question: Question) -> Any:
+        """All frames in one prompt, each with the main face."""
+        from facellm.prompts import Request, landmarks_of
+
+        shown = self._main_face(question)
+        first, *more = [(image, landmarks_of([face] if face else [])) for *_, image, face in shown]
+        text = f"{told([seconds for _, seconds, *_ in shown])} {question.text}"
+        return Request(*first, text, max_tokens=self.max_tokens, more=tuple(more))
+
+    def _read(self, question: Question) -> Answer:
+        """The answer about a clip from what is read of each frame."""
+        shown, begun = self._main_face(question), time.perf_counter()
+        report = self.reader().describe_frames(shown)
+        likely = None
+        if question.task == "dynamics":
+            labels = FaceLabels(events=tuple(one.event for one in report.events))
+        else:
+            seen = [face.expression for frame in report.frames for face in frame.report.faces]
+            likely = {
+                word: sum(one.probabilities[word] for one in seen) / len(seen)
+                for word in seen[0].probabilities
+            }
+            labels = FaceLabels(emotion=max(likely, key=lambda word: likely[word]))
+        return Answer(
+            id=question.id,
+            text=_as_answer(question, labels),
+            latency=time.perf_counter() - begun,
+            probabilities=likely if self.probabilities else None,
+        )
 
     def _matched(self, sample_id: str, given: list[Face], found: list[Face]) -> list[Face]:
         """The finder's faces for the faces asked about; more or fewer would renumber them."""
@@ -119,3 +189,14 @@ class InProcess(Part):
             )
             for n, (question, _) in enumerate(wanted)
         }
+
+
+def _as_answer(question: Question, labels: FaceLabels) -> str:
+    """What was read in the grammar of the question's task."""
+    from facellm.tasks import TASKS
+
+    task = TASKS[question.task]
+    face = question.sample.faces[0].model_copy(update={"labels": labels})
+    answer = task.target(question.sample.model_copy(update={"faces": [face]}), random.Random(0))
+    assert answer is not None, "the labels are those that the task asks about"
+    return task.render(answer)

@@ -115,6 +115,12 @@ def test_mirrored_twice_is_the_face_itself(two_faces):
     assert mirrored(mirrored(face, 100), 100) == face
 
 
+def test_head_and_eyes_turn_with_the_mirrored_picture():
+    labels = FaceLabels(emotion="anger", pose=(0.1, 0.2, -0.3), gaze=(0.1, -0.2))
+    found = mirrored(Face(box=(0, 0, 9, 9), labels=labels), 10).labels
+    assert found == FaceLabels(emotion="anger", pose=(0.1, -0.2, 0.3), gaze=(0.1, 0.2))
+
+
 def test_agreement_over_wordings_by_hand(corpus):
     questions = benchmark(corpus, style="varied", variants=3, limit=6).questions()
     # First face: anger anger fear → of the pairs 12 13 23 one agrees. Second: all three agree.

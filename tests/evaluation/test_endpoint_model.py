@@ -1,76 +1,11 @@
 """A real HTTP server in the OpenAI protocol: kept busy, allowed to fail, counted when it does."""
 
-import asyncio
-import socket
-import threading
-import time
-
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Route
+from chat_server import endpoint
 
 from eval.benchmark import Benchmark
-from eval.models.endpoint import Endpoint
 from eval.run import evaluate
 from facellm.core.errors import FaceLLMError
-
-
-class Server:
-    """Answers `anger` after `delay` seconds; `broken` turns every answer into an error page."""
-
-    def __init__(self):
-        self.delay, self.broken, self.seen, self.busy, self.most = 0.0, False, [], 0, 0
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        app = Starlette(routes=[Route("/v1/chat/completions", self.chat, methods=["POST"])])
-        self.server = uvicorn.Server(
-            uvicorn.Config(app, port=self.port, log_level="error", lifespan="off")
-        )
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-
-    async def chat(self, request: Request):
-        body = await request.json()
-        self.seen.append(body)
-        self.busy += 1
-        self.most = max(self.most, self.busy)
-        await asyncio.sleep(self.delay)
-        self.busy -= 1
-        if self.broken:
-            return PlainTextResponse("<html>bad gateway</html>", 502)
-        message = {"role": "assistant", "content": "anger"}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
-        return JSONResponse(
-            {"id": "x", "object": "chat.completion", "created": 0, "model": "m",
-             "choices": [choice], "usage": usage}
-        )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def started():
-    server = Server()
-    server.thread.start()
-    while not server.server.started:
-        time.sleep(0.01)
-    yield server
-    server.server.should_exit = True
-    server.thread.join()
-
-
-@pytest.fixture
-def server(started):
-    started.delay, started.broken, started.most = 0.0, False, 0
-    started.seen.clear()
-    return started
-
-
-def endpoint(server, **more):
-    url = f"http://127.0.0.1:{server.port}/v1"
-    return Endpoint(base_url=url, model="some/model", max_retries=0, **more)
 
 
 def test_pictures_and_questions_reach_the_endpoint(server, corpus, tmp_path):
