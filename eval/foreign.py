@@ -20,6 +20,7 @@ from eval.read.body import body_of, failure
 from eval.read.expression import read_class, read_expression
 from eval.read.pairs import pairs_of
 from eval.read.settle import ANSWER, FINAL
+from eval.read.understood import condition
 from eval.read.units import Stated, read_units
 from eval.read.valence_arousal import read_valence_arousal
 from eval.read.yes_no import read_yes_no
@@ -87,6 +88,9 @@ def read_foreign(task_name: str, text: str) -> Any:
     own = TASKS[task_name].parse(text)
     if isinstance(own, CaptionAnswer):
         return _more_facts(own)
+    conditional = not isinstance(own, ParseFailure) and not _formal(text) and condition(text)
+    if conditional:
+        return failure(f"an answer under a condition: {conditional!r}", text)
     if not isinstance(own, ParseFailure) and not _overlooked(text, own):
         return own
     if _NO_FACE.fullmatch(text.strip().replace("’", "'")):
@@ -95,9 +99,14 @@ def read_foreign(task_name: str, text: str) -> Any:
     return own if reader is None else reader(text)
 
 
+def _formal(text: str) -> bool:
+    """Whether an answer is in tags or JSON, where no words around it count."""
+    return "<answer>" in text or text.lstrip().startswith("{")
+
+
 def _overlooked(text: str, answer: Any) -> bool:
     """Whether prose names units that the grammar, which knows citations alone, passed over."""
-    if "<answer>" in text or text.lstrip().startswith("{"):
+    if _formal(text):
         return False
     if isinstance(answer, ReasoningAnswer):
         thought = answer.thought or Thought()

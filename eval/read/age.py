@@ -3,15 +3,25 @@
 import re
 
 from eval.read.labels import fail
+from eval.read.lexicon import word_set
 from eval.read.loose_json import under
 from eval.read.numbers import unexplained
-from eval.read.polarity import sentences
+from eval.read.polarity import Span, mentions, sentences
 from eval.read.settle import Kind, settle
+from eval.read.understood import not_understood
 from eval.read.unit_values import number_of
 from facellm.core.grammar import ParseFailure
 
 OLDEST = 120.0
 _KEYS = ("age", "apparent_age", "estimated_age", "predicted_age", "age_years", "answer")
+_KNOWN = word_set(
+    """
+    two three people year years yr yrs old age aged ages month months estimated estimate
+    approximately approx about around roughly circa apparent probably young younger teenager
+    adult looking jahre alt etwa ungefähr ans environ âge années años unos
+    edad tiene aproximadamente so take
+    """
+)
 SHORT = 12
 """Words up to which the only number of an answer may be the age without a word that says so."""
 
@@ -85,11 +95,23 @@ def _from_text(text: str) -> float | ParseFailure:
     for match in _MONTHS.finditer(said):
         found.add(number_of(match[1]) / 12.0)
         written.add(number_of(match[1]))
+    if reason := _obscure(plain, bool(found)):
+        return fail(reason)
     if not found:
         return _only_number(said)
     if unexplained(said) - written:
         return fail("other numbers beside the age")
     return _in_range(found.pop()) if len(found) == 1 else fail("several ages are named")
+
+
+def _obscure(said: str, marked: bool) -> str | None:
+    """Why what is said around an age is not understood."""
+    patterns = (*_MARKED, _MONTHS) if marked else (_ALONE,)
+
+    def find(sentence: str) -> list[Span]:
+        return sorted(Span(m.start(), m.end(), "") for p in patterns for m in p.finditer(sentence))
+
+    return not_understood(said, mentions(said, find), _KNOWN)
 
 
 def _vague_around(said: str, match: re.Match[str]) -> bool:

@@ -19,7 +19,9 @@ _CLOSINGS = (*(f"</{name}>" for name in _THINKING), "◁/think▷", "<|end_of_th
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "\u00a0": " "})
 _TEXT_COMMAND = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|mathrm|mathbf|mathit)\{([^{}]*)\}")
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
-_MARKUP = re.compile(r"\*+|`+|__|~~|^[ \t]*(?:#{1,6}|>+|[-•])[ \t]+", re.MULTILINE)
+_MARKUP = re.compile(
+    r"<\|[^|<>\n]{0,40}\|>|\*+|`+|__|~~|^[ \t]*(?:#{1,6}|>+|[-•])[ \t]+", re.MULTILINE
+)
 _DOLLAR = re.compile(r"\$+|\\[()\[\]]")
 _VOWELS = re.compile("[\u064b-\u0652]")
 """Marks that Arabic words may be written with or without."""

@@ -4,9 +4,12 @@ import re
 from collections.abc import Mapping
 
 from eval.read.labels import Vocabulary, fail, read_label
+from eval.read.lexicon import word_set
 from eval.read.loose_json import under
 from eval.read.polarity import Polarity, Span, mentions
 from eval.read.settle import Kind, first_line, settle
+from eval.read.understood import not_understood
+from eval.read.words import EMOTIONS_IN_WORDS
 from facellm.core.errors import FaceLLMError
 from facellm.core.grammar import ParseFailure
 
@@ -42,6 +45,15 @@ _BARE = re.compile(
 _LABELLED = re.compile(
     r"\A\s*(?:(?:option|choice)\s*)?[\[(]?\s*([A-Z])\s*[\])]?\s*(?:[.:,)]|[-–—]|\s)\s*(\S.*?)\s*\Z",
     re.S,
+)
+_WORDS = re.compile(r"[^\W\d_]+")
+_KNOWN = frozenset(EMOTIONS_IN_WORDS) | word_set(
+    """
+    about around approximately years year old thirties twenties forties fifties age range wrong
+    incorrect options choices letters pick select selected chosen choose means leaves correct
+    best right eliminate rule out between among falls respuesta correcta richtige bonne opción
+    réponse antwort lautet
+    """
 )
 _EDGES = " \t\n\"'.,!()[]"
 
@@ -80,6 +92,7 @@ class _Options:
         self._named = Vocabulary(named)
         short = {t: k for k, t in self.texts.items() if sum(c.isalnum() for c in t) > 1}
         self._rivals = Vocabulary(short)
+        self._known = _KNOWN.union(*(_WORDS.findall(text) for text in self.texts.values()))
 
     def exact(self, text: str) -> str | None:
         """The option whose text this is, letter aside; None unless it is exactly one."""
@@ -96,8 +109,8 @@ class _Options:
         if isinstance(found, ParseFailure) and len(text.split()) <= SHORT:
             if mentions(text, self._spans):
                 return found
-            named = read_label(text, self._named)
-            alone = named == read_label(text, self._rivals) and self._telling(text)
+            named = read_label(text, self._named, self._known)
+            alone = named == read_label(text, self._rivals, self._known) and self._telling(text)
             return named if alone else found
         return found
 
@@ -156,7 +169,10 @@ class _Options:
         if letter.startswith("?"):
             return fail(f"{letter[1:]} stands in a sentence and may be a word")
         clash = self._text_behind(text, letter) or self._text_beside(text, letter)
-        return fail(f"{letter} with the text of {clash}") if clash else letter
+        if clash:
+            return fail(f"{letter} with the text of {clash}")
+        reason = not_understood(text, found, self._known)
+        return fail(reason) if reason else letter
 
     def _text_behind(self, text: str, letter: str) -> str | None:
         """Another option whose text follows the letter, as in `B. Happiness` where that is A."""

@@ -1,12 +1,13 @@
 """Read which one of a set of labels an answer gives; `expression` and `choice` build on it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 
 from eval.read.loose_json import under
 from eval.read.polarity import Mention, Polarity, Span, mentions, sentences
+from eval.read.understood import not_understood
 from facellm.core.grammar import ParseFailure
 
 DOMINANT_KEYS = ("dominant_emotion", "primary_emotion", "main_emotion", "dominant_expression")
@@ -107,7 +108,9 @@ def misspelt(word: str, vocabulary: Vocabulary) -> str | None:
     return labels.pop() if len(labels) == 1 else None
 
 
-def read_label(text: str, vocabulary: Vocabulary) -> str | ParseFailure:
+def read_label(
+    text: str, vocabulary: Vocabulary, known: Collection[str] = ()
+) -> str | ParseFailure:
     """The one label a text states; a failure for none, several, or one that is only denied.
 
     What is merely possible counts where nothing is stated, or where the statement comes later.
@@ -122,7 +125,9 @@ def read_label(text: str, vocabulary: Vocabulary) -> str | ParseFailure:
             if here:
                 found = here
             break
-    return _only(found)
+    label = _only(found)
+    reason = not_understood(text, found, known) if isinstance(label, str) else None
+    return fail(reason) if reason else label
 
 
 def about_it(sentence: str, spans: Sequence[Span]) -> bool:
@@ -147,6 +152,8 @@ def _only(found: list[Mention]) -> str | ParseFailure:
         first = stated[0].sentence
         tentative = [m for m in tentative if m.sentence >= first]
     labels = {m.key for m in (*stated, *tentative)}
+    if any(m.key in labels and m.polarity is Polarity.DENIED for m in found):
+        return fail("a label is both stated and denied")
     if len(labels) == 1:
         return labels.pop()
     if labels:

@@ -38,6 +38,9 @@ class Mention(NamedTuple):
     polarity: Polarity
     sentence: int
     """Which sentence of the text, from 0."""
+    start: int
+    end: int
+    """Where in its sentence."""
 
 
 Finder = Callable[[str], Sequence[Span]]
@@ -75,8 +78,14 @@ _OPEN = re.compile(
     r"whether|if|hard to|difficult to|impossible to|fails? to)\b|\A\W*(?:were|had|should)\b",
     re.I,
 )
+_DENIALS = re.compile(
+    rf"{_DENY.pattern}|\b(?:absent|missing|unlikely|inactive|excluded|incorrect|wrong|ruled out|"
+    r"eliminated?|isn|aren|doesn|don|can|see|not|t)\b",
+    re.I,
+)
 _TENTATIVE = re.compile(
-    r"\b(?:can|could|may|might|maybe|perhaps|possibly|sometimes|often|typically|usually|either|"
+    r"\b(?:can(?! (?:\w+ly )?(?:see|observe|detect|identify)\b| be (?:\w+ly )?\w+(?:ed|en)\b)|"
+    r"could|may|might|maybe|perhaps|possibly|sometimes|often|typically|usually|either|"
     r"at first|initially|first (?:thought|guess|impression)|"
     r"vielleicht|peut-être|quizás?)\b|也许|可能|かもしれ",
     re.I,
@@ -133,15 +142,15 @@ def sentences(text: str) -> list[str]:
 def mentions(text: str, find: Finder) -> list[Mention]:
     """Every mention in a text with its polarity; what questions mention is left out."""
     return [
-        Mention(key, polarity, number)
+        Mention(span.key, polarity, number, span.start, span.end)
         for number, sentence in enumerate(sentences(text))
-        for key, polarity in _in_sentence(sentence, find)
+        for span, polarity in _in_sentence(sentence, find)
     ]
 
 
-def _in_sentence(sentence: str, find: Finder) -> list[tuple[str, Polarity]]:
+def _in_sentence(sentence: str, find: Finder) -> list[tuple[Span, Polarity]]:
     """The mentions of a sentence; what is possible in front of a `but` is only conceded."""
-    found: list[tuple[str, Polarity]] = []
+    found: list[tuple[Span, Polarity]] = []
     spans = deque(find(sentence))
     if not spans:
         return found
@@ -151,7 +160,7 @@ def _in_sentence(sentence: str, find: Finder) -> list[tuple[str, Polarity]]:
     for start, end, link in _clauses(sentence, list(spans)):
         goes_on = link in _COMMAS
         if _ALL_DENIED.search(sentence, start, end):
-            found, at = [(key, Polarity.DENIED) for key, _ in found], len(found)
+            found, at = [(span, Polarity.DENIED) for span, _ in found], len(found)
         if link in _CONTRASTS:
             conceded = [(k, Polarity.OPEN if p is Polarity.TENTATIVE else p) for k, p in found[at:]]
             found[at:], at = conceded, len(found)
@@ -171,7 +180,7 @@ def _in_sentence(sentence: str, find: Finder) -> list[tuple[str, Polarity]]:
             if heading is not None and span.start >= heading.end():
                 polarity = Polarity.DENIED
             carried, last, place = polarity, polarity, span.end
-            found.append((span.key, polarity))
+            found.append((span, polarity))
     return found[-1:] if _AMONG.match(sentence) else found
 
 
@@ -214,6 +223,11 @@ def _polarity(words: dict[Polarity, int], span: Span, after: str) -> Polarity:
     if _before(words, Polarity.TENTATIVE, span) or _MAY_AFTER.match(after):
         return Polarity.TENTATIVE
     return Polarity.STATED
+
+
+def denials(text: str) -> str:
+    """A text without the words that deny, each blanked."""
+    return _DENIALS.sub(lambda match: " " * len(match[0]), text)
 
 
 def _before(words: dict[Polarity, int], polarity: Polarity, span: Span) -> bool:

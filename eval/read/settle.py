@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from eval.read.body import Body, body_of, failure
 from eval.read.loose_json import BROKEN, split_json
+from eval.read.understood import lead_obscure
 from facellm.core.grammar import ParseFailure
 
 T = TypeVar("T")
@@ -66,6 +67,15 @@ _WITHHELD = (
             re.I,
         ),
         "the answer says that there is no face",
+    ),
+    (
+        re.compile(
+            r"\b(?:just (?:kidding|joking)|ignore (?:that|this|what)|or (?:maybe|perhaps) not|"
+            r"the opposite|quite the contrary|"
+            r"(?:that|this)(?: is|'s) (?:wrong|incorrect|untrue|not (?:right|true|correct)))\b",
+            re.I,
+        ),
+        "the answer is disowned",
     ),
     (
         re.compile(r"[0-9]\s*%[\s\S]{0,400}?[0-9]\s*%"),
@@ -145,7 +155,10 @@ def _marked(text: str, marks: Sequence[re.Pattern[str]], kind: Kind[T]) -> tuple
             segment = kind.cut(text[match.end() : match.end() + REACH])
             if not segment.strip() or any(other.match(segment) for other in marks):
                 continue
-            found.append(segment)
+            lead = _SENTENCE.split(text[max(0, match.start() - REACH) : match.start()])[-1]
+            word = lead_obscure(lead)
+            reason = f"the mark of the answer is not understood: {word!r}"
+            found.append(ParseFailure(reason=reason, text="") if word else segment)
             end = max(end, match.end() + len(segment))
     return found, text[end:] if found else ""
 
@@ -168,6 +181,8 @@ def _agreed(parts: Sequence[object], after: str, kind: Kind[T], text: str) -> T 
 def _read(part: object, kind: Kind[T]) -> T | ParseFailure:
     if part == BROKEN:
         return ParseFailure(reason="the answer holds JSON that cannot be read", text="")
+    if isinstance(part, ParseFailure):
+        return part
     if isinstance(part, str):
         return kind.from_segment(part)
     return kind.from_json(part)

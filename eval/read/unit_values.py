@@ -2,6 +2,8 @@
 
 import re
 
+from eval.read.lexicon import word_set
+from eval.read.words import EMOTIONS_IN_WORDS
 from facellm.core.facs import INTENSITY_WORDS, MAX_INTENSITY
 
 Value = float | None
@@ -16,6 +18,15 @@ WORDS: dict[str, Value] = {
 }  # fmt: skip
 """What a word behind a unit says; None is presence without an intensity."""
 
+BESIDE = word_set(
+    """
+    a b c d e weak action actions unit units active activated activation inactive intensity
+    strength code codes coded scored score corresponds corresponding name description yes no
+    scale out trace total maximum list facs l'intensité intensité intensität intensidad stärke
+    mit à con aktiv aktive sichtbar unités actives visibles observan detectan unidades acción
+    """
+).union(EMOTIONS_IN_WORDS, WORDS)
+"""Words that may stand beside units."""
 _LINK = re.compile(
     r"(?:[\s:=|(\[~≈→]|->|[-–—]\s"
     rf"|,(?=\s*(?:at|with|intensity|strength|level|{'|'.join(INTENSITY_WORDS)})\b)"

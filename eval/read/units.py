@@ -8,7 +8,8 @@ from eval.read.labels import about_it, fail
 from eval.read.numbers import unexplained
 from eval.read.polarity import Polarity, Span, mentions, sentences
 from eval.read.settle import Kind, first_line, settle
-from eval.read.unit_values import Value, listed_units, value_behind
+from eval.read.understood import not_understood
+from eval.read.unit_values import BESIDE, Value, listed_units, value_behind
 from eval.read.units_json import units_from_json
 from facellm.core.facs import ACTION_UNITS
 from facellm.core.grammar import ParseFailure
@@ -47,6 +48,10 @@ _OR = re.compile(r"(?<![\w])(?:or|oder|ou|o)(?![\w])", re.I)
 _EXCEPT = re.compile(r"\b(?:except|apart from)\b", re.I)
 _NUMBERS = re.compile(r"[\s\[(]*[0-9]{1,2}(?:[\s,;+]+[0-9]{1,2})*[\s\])]*\.?")
 
+_DEFINES = re.compile(
+    rf"AU ?[0-9]+ (?:is|means|denotes|describes|stands for|refers to) (?:the )?(?:{_NAME.pattern})",
+    re.I,
+)
 _LIST_NUMBER = re.compile(r"^\s*[0-9]{1,2}[.)]\s", re.M)
 NEAR = 12
 """Characters in front of a name that may hold its number."""
@@ -94,7 +99,8 @@ def _from_text(text: str) -> Stated | ParseFailure:
     if _EXCEPT.search(text):
         return fail("units with an exception")
     found: list[tuple[int, Value]] = []
-    for key, polarity in ((m.key, m.polarity) for m in mentions(text, _spans)):
+    mentioned = mentions(text, _spans)
+    for key, polarity in ((m.key, m.polarity) for m in mentioned):
         number, _, written = key.partition("=")
         if not number.isdigit():
             return fail(number)
@@ -106,7 +112,7 @@ def _from_text(text: str) -> Stated | ParseFailure:
         found.append((int(number), 0.0 if polarity is Polarity.DENIED else stated))
     if not found:
         return {} if _NO_UNITS.search(text) else fail("no action unit is named")
-    reason = _unsettled(text, found)
+    reason = _unsettled(text, found) or not_understood(text, mentioned, BESIDE)
     return fail(reason) if reason else _checked(found)
 
 
@@ -115,6 +121,8 @@ def _unsettled(text: str, found: Sequence[tuple[int, Value]]) -> str | None:
     bare = all(value is None for _, value in found)
     if bare and not any(about_it(s, _spans(s)) for s in sentences(text)):
         return "units are named, but not as what the face shows"
+    if _DEFINES.search(text):
+        return "a unit is defined, not stated"
     unlisted = _LIST_NUMBER.sub("", text)
     if any(unexplained(_beside(s), SCALE) for s in sentences(unlisted)):
         return "numbers that belong to no unit"

@@ -4,10 +4,12 @@ import re
 from typing import NamedTuple
 
 from eval.read.labels import fail
+from eval.read.lexicon import word_set
 from eval.read.loose_json import under
 from eval.read.numbers import unexplained
 from eval.read.polarity import Finder, Polarity, Span, mentions
 from eval.read.settle import Kind, settle
+from eval.read.understood import not_understood
 from eval.read.unit_values import number_of
 from facellm.core.grammar import ParseFailure
 
@@ -43,6 +45,13 @@ _PATTERNS = {
 }
 _MINUS = re.compile(r"\bminus\s+(?=[0-9.])", re.I)
 SCALE = (-1, 1)
+_KNOWN = word_set(
+    """
+    valence arousal value values score scores rate rating estimate estimated scale range
+    dominance positive negative calm pleasant unpleasant around about approximately roughly
+    while bei liegt wert
+    """
+)
 
 
 def read_valence_arousal(text: str) -> ValenceArousal | ParseFailure:
@@ -59,12 +68,16 @@ def _from_text(text: str) -> ValenceArousal | ParseFailure:
     read = ValenceArousal(*(v for v in values if isinstance(v, float)))
     if unexplained(text, SCALE) - set(read):
         return fail("other numbers beside valence and arousal")
-    return read
+    found = mentions(
+        text, lambda sentence: sorted(s for f in _FINDERS.values() for s in f(sentence))
+    )
+    reason = not_understood(text, found, _KNOWN)
+    return fail(reason) if reason else read
 
 
 def _one(text: str, name: str) -> float | ParseFailure:
     found = set()
-    for key, polarity in ((m.key, m.polarity) for m in mentions(text, _finder(name))):
+    for key, polarity in ((m.key, m.polarity) for m in mentions(text, _FINDERS[name])):
         if not key or polarity in (Polarity.DENIED, Polarity.OPEN):
             return fail(f"the {name} is no single number in [-1, 1]")
         found.add(number_of(key))
@@ -83,6 +96,11 @@ def _finder(name: str) -> Finder:
         ]
 
     return find
+
+
+def _find(sentence: str) -> list[Span]:
+    """Where a sentence gives either value."""
+    return sorted(span for find in _FINDERS.values() for span in find(sentence))
 
 
 def _in_range(value: float, name: str) -> float | ParseFailure:
@@ -114,6 +132,7 @@ def _as_number(value: object) -> float | None:
     return number_of(match[1]) if match else None
 
 
+_FINDERS = {name: _finder(name) for name in _NAMES}
 _KIND: Kind[ValenceArousal] = Kind(
     from_text=_from_text, from_segment=_from_text, from_json=_from_json, cut=lambda text: text
 )

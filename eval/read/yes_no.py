@@ -3,9 +3,11 @@
 import re
 
 from eval.read.labels import fail
+from eval.read.lexicon import word_set
 from eval.read.loose_json import under
 from eval.read.polarity import sentences
 from eval.read.settle import Kind, settle
+from eval.read.understood import lead_obscure, turns
 from facellm.core.grammar import ParseFailure
 
 YES = ("yes", "yep", "yeah", "oui", "ja", "sí", "si", "是的", "是", "对", "はい", "نعم")
@@ -37,6 +39,22 @@ _DEPENDS = re.compile(
 _UNSURE = re.compile(
     r"\b(?:maybe|possibly|perhaps|not sure|unsure|uncertain)\b|\A\W*\w+\s*[?？]\s*\S", re.I
 )
+_TALKS_OF = re.compile(
+    r"\s+(?:is|was|were|would|seems|appears|sounds|means|or|and|to|as|can|could|might|may)\b", re.I
+)
+"""Follows a yes that is the subject of a sentence."""
+_BUT = re.compile(
+    r"[\s,.;，、–—-]*(?:(?:but|although|though|except|mais|aber|pero)\b|但)"
+    r"(?!\s+(?:only |just |nur |seulement |solo )?(?:very )?(?:slightly|faintly|weakly|barely|"
+    r"subtly|a little|leicht|schwach|légèrement|un peu|ligeramente|un poco)\b)",
+    re.I,
+)
+"""Begins a restriction; one of degree leaves the answer as it is."""
+_KNOWN = word_set(
+    """
+    question would say my i d hmm well honestly think it neither
+    """
+)
 _TORN = re.compile(r"\b(?:maybe|possibly|perhaps|either)\b", re.I)
 
 
@@ -52,28 +70,44 @@ def _from_text(text: str) -> bool | ParseFailure:
     if _BOTH.search(text) or _DEPENDS.search(text) or _UNSURE.search(text):
         return fail("yes and no, or only under a condition, or unsure")
     parts = sentences(_EITHER.sub(" ", text))
-    said = {word for sentence in parts for word in _said(sentence)}
-    if len(said) == 1:
-        answer = said.pop()
-        rivals = {match[1].lower() in YES for part in parts for match in _RIVAL.finditer(part)}
-        return answer if rivals <= {answer} else fail("the other answer is named as well")
-    return fail("both yes and no are said" if said else "neither yes nor no is said")
+    found = [(number, m) for number, part in enumerate(parts) for m in _said(part)]
+    said = {_is_yes(match) for _, match in found}
+    if len(said) != 1:
+        return fail("both yes and no are said" if said else "neither yes nor no is said")
+    reasons = [_qualified(parts[number], match) for number, match in found]
+    if all(reasons):
+        return fail(str(reasons[0]))
+    rivals = {_is_yes(match) for part in parts for match in _RIVAL.finditer(part)}
+    return said.pop() if rivals <= said else fail("the other answer is named as well")
 
 
-def _said(sentence: str) -> list[bool]:
+def _is_yes(match: re.Match[str]) -> bool:
+    return match[1].lower() in YES
+
+
+def _qualified(sentence: str, match: re.Match[str]) -> str | None:
+    """Why a word that answers does not settle its sentence."""
+    word = turns(sentence) or lead_obscure(sentence[: match.start()], _KNOWN)
+    if word:
+        return f"a sentence is not understood: {word!r}"
+    return "yes or no with a but" if _BUT.match(sentence, match.end()) else None
+
+
+def _said(sentence: str) -> list[re.Match[str]]:
     """The answers of a sentence: words at its start, or after a verb, that stand alone."""
     found = []
-    turns = [match.start() for match in (_DENIED.search(sentence), _TORN.search(sentence)) if match]
+    turning = [m.start() for m in (_DENIED.search(sentence), _TORN.search(sentence)) if m]
     for match in _WORD.finditer(sentence):
         before = sentence[max(0, match.start() - NEAR) : match.start()]
         leads = _LEADS.search(before) is not None or before.rstrip().endswith((",", "，"))
         leads = leads or match.end() == len(sentence.rstrip())
         stands = _STANDS.match(sentence[match.end() : match.end() + NEAR]) is not None
-        yes = match[1].lower() in YES
-        denied = any(turn < match.start() for turn in turns)
-        runs_on = yes and match[1].isascii() and before.strip().lower() in ("", "it's a")
+        denied = any(turn < match.start() for turn in turning)
+        begins = before.strip().lower() in ("", "it's a")
+        runs_on = _is_yes(match) and match[1].isascii() and begins
+        runs_on = runs_on and not _TALKS_OF.match(sentence, match.end())
         if leads and not denied and (stands or runs_on):
-            found.append(yes)
+            found.append(match)
     return found
 
 

@@ -1,0 +1,143 @@
+"""The words of assertions about a face: what a clause may say beside its answer.
+
+A closed list on purpose. A word that is not here may turn a clause into a report, a comparison, a
+condition or a talk of something else, so that what the clause names is no answer. Negations and
+words for what is possible are not here: `polarity` gives them their scope.
+"""
+
+import re
+
+from facellm.core.clauses import CLAUSES
+from facellm.core.facs import ACTION_UNITS
+from facellm.core.prose import SEEN
+
+
+def word_set(*texts: str) -> frozenset[str]:
+    """The words of texts, as a set."""
+    return frozenset(word for text in texts for word in text.split())
+
+
+_FUNCTION = """
+a an the this that these those of in on at to from for by with and or as is are was were be being s
+re m ll d it its he she they i we his her their my me him them there here which who both all only
+just also so thus therefore hence overall finally indeed still very quite rather somewhat slightly
+mildly moderately strongly extremely highly deeply most mostly best clearly definitely certainly
+plainly obviously evidently apparently presumably probably likely really truly surely simply fairly
+pretty more actually instead together either neither nor not no could can may might maybe perhaps
+possibly absolutely visibly has does do but however because since while where what like one
+appropriate accurate plausible main primary dominant predominant current specific basic single
+following given based provided above clear strong slight obvious genuine textbook confident certain
+sure else first sadly unfortunately difficult hard determine tell exact exactly step
+pattern yes must although though whereas plus side sides
+"""
+_ASSERTING = """
+show shows showing shown look looks looking appear appears appearing seem seems seeming display
+displays displaying displayed express expresses expressing expressed exhibit exhibits exhibiting
+exhibited convey conveys conveying conveyed suggest suggests suggesting suggested indicate indicates
+indicating indicated read reads reveal reveals revealing revealed feel feels feeling depict depicts
+depicting depicted reflect reflects reflecting portray portrays demonstrate demonstrates
+demonstrating communicate communicates radiate radiates signal signals signaling point points match
+matches matching correspond corresponds fit fits consistent classify classified classification
+categorize categorized labeled labelled identify identified detect detected recognized observe
+observed see seen visible present interpret interpreted describe described characterized call go
+choose experience experiencing associated towards toward leaning lean closest answer
+"""
+_SUBJECTS = """
+face faces facial person people man men woman women boy girl child toddler baby individual subject
+human lady guy adult male female image picture photo photograph portrait expression expressions
+emotion emotions emotional feeling mood state label class category classification prediction
+predicted result output response conclusion verdict guess interpretation assessment analysis
+impression detection score confidence level indication evidence cue cues features feature indicators
+assistant final correct right action unit units ans option choice letter high medium low
+"""
+_FACE = """
+brow brows eyebrow eyebrows eye eyes eyelid eyelids lid lids mouth lip lips corner corners cheek
+cheeks nose nostrils jaw chin forehead teeth gaze glare stare frown frowning smile smiles grin smirk
+sneer scowl wrinkle wrinkles wrinkling crease creases fold folds muscle muscles head inner outer
+upper lower left middle raised raising raise lowered lowering pulled pulling pull drawn turned
+pressed tightened tense tight relaxed open opened closed wide widened narrowed furrowed clenched
+wrinkled stretched parted lifted dropped drooping downturned upturned squinting knitted pursed slack
+soft firm firmly sided up down upward upwards downward apart broad broadly big small crow feet tears
+crying
+"""
+_OTHER_TONGUES = """
+la le les et sont bonne correcte l un une de du des est c ce cette il elle on en a air semble paraît
+exprime montre visage personne voit homme femme émotion expression sur image très plutôt clairement
+ai réponse der die das den dem ein eine einen er sie ist sind wirkt zeigt scheint sieht aus gesicht
+gesichtsausdruck mann frau auf bild sehr eher klar person emotion ausdruck ich und zu sein sondern
+ja richtige antwort el los las una es está se parece muestra expresa expresión cara hombre mujer
+emoción muy persona imagen y con claramente siente respuesta sino sí oui mais aber pero
+"""
+_UNIT_NAMES = " ".join(au.name.lower() for au in ACTION_UNITS.values())
+_OUR_PROSE = " ".join(
+    (*SEEN, *(text for wording in CLAUSES.values() for texts in wording for text in texts))
+)
+FACE = frozenset((*_FACE.split(), *re.findall("[a-z]+", _UNIT_NAMES), "au", "aus"))
+KNOWN = FACE.union(
+    word_set(_FUNCTION, _ASSERTING, _SUBJECTS, _OTHER_TONGUES),
+    re.findall("[a-z]+", _OUR_PROSE.lower()),
+)
+"""Words that a clause may hold without being turned into something else."""
+
+OPENERS = re.compile(
+    r"\W*(?:(?:so|and|also|clearly|apparently|probably|as)\s+)?(?:with|because|since|as|given|"
+    r"based on|due to|judging by|judging from|considering|looking at|from|after|upon|by|which|"
+    r"suggesting|indicating|showing|shown|despite|evidenced|indicated|seen|where|at|while|"
+    r"accompanied|followed)\b",
+    re.I,
+)
+"""Words that begin a clause of reasons, which may hold any words."""
+DESCRIBES = re.compile(
+    rf"\W*(?:(?:and|the|his|her|their|its|both|a|an|my|{'|'.join(sorted(FACE))})\s+){{0,4}}"
+    rf"(?:{'|'.join(sorted(FACE))}|AU ?[0-9]+)\b",
+    re.I,
+)
+"""Begins a clause about a part of the face, which may hold any words."""
+
+CONDITIONS = re.compile(
+    r"\b(?:if|unless|would|wenn|würde|wäre|könnte|si(?!,)|serait|sería)\b"
+    r"|(?<=\w)(?<!port)(?<!\bt)rait\b|如果|要是|假如|もし",
+    re.I,
+)
+TURNS = re.compile(
+    rf"{CONDITIONS.pattern}|\b(?:than|except|pretend\w*|supposed(?:ly)?|ostensibly|imagine|suppose|"
+    r"assum\w+|hypothetical\w*|according to|claim\w*|said|says|told|asked|expect\w*|used to|"
+    r"no longer|formerly|previous\w*|ironic\w*|sarcastic\w*|until|otherwise|someone|others|"
+    r"whoever|caption\w*|annotat\w+|so-called|wish\w*|should|almost|mistak\w+|"
+    r"had|have been|has (?:left|gone|turned|dropped|become|changed)|sonst|aunque|obwohl)\b|虽然",
+    re.I,
+)
+"""Words that make a sentence a condition, a comparison, a report or a memory."""
+
+ASSERTED = re.compile(
+    r"\b(?:I|we|people(?= would usually))(?:'d| would|'ll| will|'m| am| can| do)?\s+"
+    r"(?:\w+ly\s+)?(?:also\s+)?"
+    r"(?:say|think|believe|guess|conclude|choose|pick|select|answer|go(?: with| for)?|estimate|"
+    r"classify|label|call|describe|categori[sz]e|rate|put|see|observe|detect|notice|lean(?:ing)?|"
+    r"interpret|identify|read|find|give|judge)(?: that)?\b"
+    r"|\b(?:answer|choice|option|label|classification|guess|estimate|match|one|"
+    r"emotion|expression|response|that) would be\b"
+    r"|\b(?:rather|other) than\b|\bin my (?:opinion|view)\b|\btells? me\b"
+    r"|\b(?:hard|difficult) to say\b"
+    r"|\b(?:signs?|trace) of\b|\bnothing but\b|\bich würde sagen\b|\bcan (?:be|best|clearly)\b",
+    re.I,
+)
+"""How a speaker asserts; the words in it would turn a sentence elsewhere."""
+
+_PIECES = """
+这 那 张 个 位 的 是 人 脸 脸上 脸颊 图 图中 图片 照片 画面 里 中 上 上升 看起来 看上去 看来 像
+似乎 显得 很 非常 有点 十分 表情 情绪 面部 他 她 它 我 认为 觉得 显示 表现 表现出 表达 出 了 为
+应该 男人 女人 男子 女子 孩子 答案 选 选项 正确 主要 一种 一个 大约 约 大概 岁 左右 年龄 您 呈现
+流露 感到 激活 而是 而 不 不是 没 没有 也 有 又 但 但是 强度 可能 也许 この その 人 顔 表情 感情
+写真 人物 画像 は が を に の です ます でした 見え 見られます ように そうに そう しい くらい
+ぐらい 前後 いる います ている ています てい て い る よう だ と も で 思い 男性 女性 彼 彼女 答え
+正解 年齢 歳 く み では なく じゃ かもしれません
+"""
+PIECES = re.compile("|".join(sorted(word_set(_PIECES), key=lambda piece: (-len(piece), piece))))
+"""Pieces of Chinese and Japanese sentences that assert."""
+ARABIC = word_set(
+    """
+يبدو تبدو الشخص شخص الرجل رجل المرأة الوجه وجه هو هي هذا هذه على في تعبير التعبير المشاعر
+العاطفة الصورة ا ة ال أن جدا بوضوح يظهر تظهر يعبر عن الإجابة حوالي عمره عمرها سنة عاما
+    """
+)
