@@ -16,6 +16,7 @@ from PIL import Image
 
 from eval.benchmark import Benchmark
 from eval.export import vlmevalkit
+from eval.export.scoring import numbers
 from facellm.core.emotions import EMOTIONS
 
 
@@ -47,3 +48,27 @@ def test_other_tasks_are_open_by_name_and_by_columns(tmp_path, corpus, task):
     assert "openended" in name and not {"A", "B"} & set(table.columns)
     assert table["question"].tolist() == [question.text for question in questions]
     assert table[["answer", "gold"]].notna().all(axis=None)
+
+
+@pytest.mark.slow
+def test_vlmevalkit_scores_it_as_we_do(tmp_path, corpus, monkeypatch):
+    pytest.importorskip("vlmeval", reason="VLMEvalKit is not installed")
+    from vlmeval.dataset.image_mcq import CustomMCQDataset  # its choice for a table with A and B
+    from vlmeval.smp import dump
+
+    monkeypatch.setenv("LMUData", str(tmp_path))
+    name, table, _ = loaded(tmp_path, corpus, "expression")
+    own = CustomMCQDataset(name)
+    picture, text = own.build_prompt(0)
+    assert Image.open(picture["value"]).size == (64, 64) and "H. " in text["value"]
+    golds = table["answer"].tolist()
+    for n, letters in enumerate((golds, golds[1:] + golds[:1])):
+        path = tmp_path / f"model{n}_{name}.xlsx"
+        dump(own.data.drop(columns=["image"]).assign(prediction=letters), str(path))
+        theirs = own.evaluate(str(path), model="exact_matching", nproc=1)["Overall"][0]
+        rows = [
+            {"gold": line["gold"], "text": line[letter], "subject": line["subject_id"]}
+            for letter, (_, line) in zip(letters, table.iterrows(), strict=True)
+        ]
+        assert theirs == numbers("expression", rows)["accuracy"]
+        assert n or theirs == 1.0
