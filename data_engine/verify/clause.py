@@ -47,8 +47,12 @@ _LINKS = frozenset((
 """Words that may stand between a motion and the part after it, as in `wrinkling of the nose`."""
 _REGION = re.compile(r"\b(?:" + "|".join(sorted(REGION_WORDS, key=len, reverse=True)) + r")\b")
 _MOVING = frozenset(("movement", "movements", "action", "actions", "activity", "unit", "units"))
-_OTHER = frozenset(("other", "else", "more", "further", "strong", "enough", "indicate"))
-"""`No other movement` and `no action unit is strong enough` deny nothing that can be checked."""
+_OTHER = frozenset((
+    "other", "else", "more", "further", "strong", "enough", "indicate", "differ", "differs",
+    "different",
+))  # fmt: skip
+"""`No other movement`, `no action unit is strong enough` and `nothing differs` deny nothing that
+can be checked."""
 _SIDES = frozenset(("left", "right"))
 _TURNING = frozenset(("no", "seen"))
 """Roles of words that may turn what stands around them into a denial."""

@@ -4,7 +4,7 @@ The reader of prose knows movements and emotions. What `facellm.tasks.stated` sa
 neither; it is compared with the labels here.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from data_engine.verify.claims import Policy, Problem
@@ -26,6 +26,7 @@ def _stated(kind: str) -> StatedTask[Any] | None:
     return task if isinstance(task, StatedTask) else None
 
 
+@lru_cache(1 << 13)  # numbers are rounded, so that answers recur
 def exact_answer(kind: str, text: str) -> Any | None:
     """The answer of a task with exact answers; None for other tasks and for text that is none."""
     task = _stated(kind)

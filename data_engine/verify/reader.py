@@ -226,8 +226,9 @@ def _json(answer: dict[str, object]) -> tuple[list[Claim], dict[int, float] | No
     return claims, None, broken
 
 
+@lru_cache(1 << 13)  # short answers come back word for word
 def read(text: str) -> Read:
-    """Read a text of either register."""
+    """Read a text of either register; equal texts share one answer, which nobody may change."""
     if "<" not in text and not text.lstrip().startswith("{") and "o face " not in text:
         return read_prose(text)
     blocks = read_blocks(text)

@@ -32,6 +32,8 @@ FACE_ORDER = (
 )  # fmt: skip
 """The fifteen regions and the four pairs from top to bottom: the order of writing."""
 
+_FROM_TOP = {region: place for place, region in enumerate(FACE_ORDER)}
+
 FORBIDDEN_IN_TEXT = frozenset(";()<>\r\n")
 """Characters the grammar itself uses between and around statements."""
 
@@ -132,6 +134,10 @@ def _acts_in(action_unit: int, region: str) -> bool:
     return not set(unit(action_unit).regions).isdisjoint(region_members(region))
 
 
+def _place(statement: Statement) -> tuple[int, int, str]:
+    return _FROM_TOP[statement.region], statement.action_unit, statement.side or ""
+
+
 class Thought(Record):
     """All that is said before the answer; statements and absent units are kept in fixed order."""
 
@@ -141,18 +147,30 @@ class Thought(Record):
     conclusion: str = ""
     """One line without `:`, `<` or `>`, such as `AU6 + AU12 together indicate happiness.`"""
 
+    @classmethod
+    def of_face(
+        cls, statements: Iterable[Statement], absent: Iterable[int], conclusion: str
+    ) -> "Thought":
+        """The thought of values that are valid, put in order and not checked again.
+
+        Args:
+            statements: of `state`, each about another unit.
+            absent: units of the table that no statement is about.
+            conclusion: as `conclude` writes it.
+        """
+        return cls.trusted(
+            statements=tuple(sorted(statements, key=_place)),
+            absent=tuple(sorted(set(absent))),
+            conclusion=conclusion,
+        )
+
     @field_validator("statements")
     @classmethod
     def _face_order(cls, statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
         keys = [(s.region, s.action_unit, s.side) for s in statements]
         if len(set(keys)) < len(keys):
             raise ValueError("the same unit is stated twice in one region")
-        return tuple(
-            sorted(
-                statements,
-                key=lambda s: (FACE_ORDER.index(s.region), s.action_unit, s.side or ""),
-            )
-        )
+        return tuple(sorted(statements, key=_place))
 
     @field_validator("absent")
     @classmethod
@@ -196,7 +214,7 @@ def conclude(units: Sequence[int], emotion: str | None) -> str:
 
 def strongest(units: dict[int, float], limit: int, at_least: float) -> dict[int, float]:
     """Up to `limit` units of at least the given intensity (0-5), the strongest, in AU order."""
-    chosen: Iterable[int] = sorted(
-        (n for n, value in units.items() if value >= at_least), key=lambda n: (-units[n], n)
-    )
-    return {n: units[n] for n in sorted(list(chosen)[:limit])}
+    chosen = [n for n, value in units.items() if value >= at_least]
+    if len(chosen) > limit:
+        chosen = sorted(chosen, key=lambda n: (-units[n], n))[:limit]
+    return {n: units[n] for n in sorted(chosen)}

@@ -14,6 +14,15 @@ Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
 
+# The slots of a model, set at half the time that `object.__setattr__` takes to find them.
+_set_values, _set_given, _set_extra, _set_private = (
+    BaseModel.__dict__[slot].__set__
+    for slot in (
+        "__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"
+    )
+)  # fmt: skip
+
+
 class Record(BaseModel):
     """Base of the records: strict about keys, immutable, help stands under each field."""
 
@@ -30,10 +39,10 @@ class Record(BaseModel):
         """
         record = cls.__new__(cls)
         # As `BaseModel.model_construct` does it, without looking for aliases and defaults.
-        object.__setattr__(record, "__dict__", values)
-        object.__setattr__(record, "__pydantic_fields_set__", set(values))
-        object.__setattr__(record, "__pydantic_extra__", None)
-        object.__setattr__(record, "__pydantic_private__", None)
+        _set_values(record, values)
+        _set_given(record, set(values))
+        _set_extra(record, None)
+        _set_private(record, None)
         return record
 
 

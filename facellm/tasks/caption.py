@@ -134,15 +134,15 @@ class CaptionTask(Task[CaptionAnswer]):
             return None
         known = labels.action_units or {}
         shown = strongest(known, EVIDENCE_LIMIT, EVIDENCE_FROM)
-        weak = (n for n in known if n not in shown and known[n] >= OPTIONAL_FROM)
+        weak = [n for n in known if n not in shown and known[n] >= OPTIONAL_FROM]
         units = None if labels.action_units is None else {n: whole(v) for n, v in shown.items()}
-        return CaptionAnswer.model_validate(
-            {
-                "emotion": labels.emotion,
-                "units": units,
-                "rated": tuple(sorted(known)),
-                "optional": tuple(sorted(weak)),
-            }
+        return CaptionAnswer.trusted(
+            text="",
+            emotion=labels.emotion,
+            units=units,
+            pose=None,
+            rated=tuple(sorted(known)),
+            optional=tuple(sorted(weak)),
         )
 
     def render(

@@ -165,8 +165,12 @@ class GazeTask(StatedTask[GazeAnswer]):
         if prediction is None:
             return Score(value=0.0, parts={"direction": 0.0, "angle": 0.0})
         direction = float(prediction.direction == gold.direction)
-        off = angular_error(np.array([_pair(prediction)]), np.array([_pair(gold)]))[0]
-        angle = 0.0 if np.isnan(off) else 1.0 - min(1.0, float(off) / WORTHLESS)
+        given, true = _pair(prediction), _pair(gold)
+        if given[0] == true[0] and given[1] == true[1]:  # not the pairs: those call NaN equal
+            angle = 1.0
+        else:
+            off = angular_error(np.array([given]), np.array([true]))[0]
+            angle = 0.0 if np.isnan(off) else 1.0 - min(1.0, float(off) / WORTHLESS)
         return Score(value=(direction + angle) / 2, parts={"direction": direction, "angle": angle})
 
     def metrics(self, scored: Sequence[Scored[GazeAnswer]]) -> dict[str, Interval]:

@@ -117,14 +117,14 @@ class ReasoningTask(Task[ReasoningAnswer]):
         evidence = strongest(units, EVIDENCE_LIMIT, EVIDENCE_FROM)
         signs = supporting(labels.emotion)
         supported = [n for n in evidence if n in signs or labels.emotion == "neutral"]
-        thought = Thought(
-            statements=tuple(state(n, whole(value)) for n, value in evidence.items()),
-            absent=telling_absences(labels.emotion, units),
-            conclusion=conclude(supported, labels.emotion),
+        thought = Thought.of_face(
+            [state(n, whole(value)) for n, value in evidence.items()],
+            telling_absences(labels.emotion, units),
+            conclude(supported, labels.emotion),
         )
-        optional = (n for n in units if n not in evidence and units[n] >= OPTIONAL_FROM)
-        return ReasoningAnswer(
-            emotion=labels.emotion,
+        optional = [n for n in units if n not in evidence and units[n] >= OPTIONAL_FROM]
+        return ReasoningAnswer.trusted(
+            emotion=labels.emotion,  # a noun: `supporting` knows no other word
             thought=thought,
             rated=tuple(sorted(units)),
             optional=tuple(sorted(optional)),

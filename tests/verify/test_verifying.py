@@ -115,6 +115,13 @@ def test_words_inside_words_and_denied_claims_are_no_claims(text):
     assert not [k for k in kinds(text) if k.startswith(("forbidden", "negation", "hedge"))]
 
 
+def test_that_nothing_differs_does_not_put_faces_at_rest():
+    acting = FaceLabels(action_units={16: 2.6})
+    text = "The two faces move alike; nothing clearly differs. In both the lower lip is pulled down"
+    assert verify(f"{text} (AU16, marked).", [acting, acting], "comparison").problems == ()
+    assert kinds("Nothing moves.", acting) == ["negation:AU16"]
+
+
 def test_what_is_labelled_or_asked_about_may_be_said():
     aged = SMILE.model_copy(update={"age": 34.0})
     assert kinds("A smiling person of about 36 years.", aged) == []
