@@ -6,7 +6,7 @@ from eval.read.labels import fail
 from eval.read.lexicon import word_set
 from eval.read.loose_json import under
 from eval.read.numbers import unexplained
-from eval.read.polarity import Span, mentions, sentences
+from eval.read.polarity import Polarity, Span, mentions, sentences
 from eval.read.settle import Kind, settle
 from eval.read.understood import not_understood
 from eval.read.unit_values import number_of
@@ -111,7 +111,10 @@ def _obscure(said: str, marked: bool) -> str | None:
     def find(sentence: str) -> list[Span]:
         return sorted(Span(m.start(), m.end(), "") for p in patterns for m in p.finditer(sentence))
 
-    return not_understood(said, mentions(said, find), _KNOWN)
+    found = mentions(said, find)
+    if any(m.polarity in (Polarity.DENIED, Polarity.OPEN) for m in found):
+        return "the age is denied or left open"
+    return not_understood(said, found, _KNOWN)
 
 
 def _vague_around(said: str, match: re.Match[str]) -> bool:

@@ -6,6 +6,7 @@ from eval.read.body import body_of
 from eval.read.labels import Vocabulary
 from eval.read.polarity import Polarity, mentions, sentences
 from eval.read.settle import withheld
+from eval.read.understood import not_understood
 from facellm.core.grammar import ParseFailure
 
 _WORDS = Vocabulary({
@@ -14,6 +15,7 @@ _WORDS = Vocabulary({
         ("fake", "manipulated", "synthetic", "deepfake", "a deepfake", "altered", "ai-generated",
          "ai generated", "generated", "edited", "photoshopped"), "fake"),
 })  # fmt: skip
+_KNOWN = frozenset(("been", "being", "ai", "digitally"))
 _SUBJECT = re.compile(r"\b(?:face|image|picture|photo|photograph|portrait|it|this|that)\b", re.I)
 _OPPOSITE = {"real": "fake", "fake": "real"}
 BARE = 3
@@ -36,6 +38,7 @@ def read_authentic(text: str) -> bool | None:
     clear = all(m.polarity in (Polarity.STATED, Polarity.DENIED) for m in found)
     said = " ".join(sentences(body.text))
     about_it = _SUBJECT.search(said) or len(said.split()) <= BARE
-    if len(sides) != 1 or not clear or not about_it:
+    obscure = not_understood(body.text, found, _KNOWN)
+    if len(sides) != 1 or not clear or not about_it or obscure:
         return None
     return sides == {"real"}

@@ -1,7 +1,7 @@
 """Read which one of a set of labels an answer gives; `expression` and `choice` build on it."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -22,26 +22,6 @@ _CONCLUDES = re.compile(
 )
 
 
-BARE = 2
-"""Words that a sentence may have beside a label without saying what the label is about."""
-NEAR = 200
-"""Characters on either side of a label that may say what it is about."""
-_EDGES = " \t\n\"'.,!:()[]|-–"
-_GIVES = re.compile(
-    r"\b(?:is|are|'s|be|being|look\w*|appear\w*|seem\w*|show\w*|display\w*|express\w*|emotion\w*|"
-    r"exhibit\w*|convey\w*|suggest\w*|indicat\w*|reads?|reveal\w*|feel\w*|classif\w*|call\w*|say|"
-    r"see|observ\w*|sense|a[ck]ti[vf]\w*|only|present|visible|code|identif\w*|detect\w*|"
-    r"go|choose|guess|answer|label|face|signs? of|"
-    r"ist|sind|wirkt|zeigt|scheint|sieht|drückt|gesicht\w*|est|(?:il|elle|on) a|"
-    r"semble|paraît|exprime|montre|visage|"
-    r"air|es|está|parece|muestra|expresa|expresión|cara)\b",
-    re.I,
-)
-_CUT = re.compile(r"[.;:]|\b(?:but|because)\b")
-_CUT_BY_COMMA = re.compile(rf"{_CUT.pattern}|,")
-_APART = re.compile(r"\W*(?:[.,;:!|=()\n–—→]|\s-|\Z|\b(?:rather|instead|with|and|or|not)\b)")
-_LINKED = re.compile(r"(?:[|=→]|->)\s*\Z")
-"""Words by which an answer says what a face shows."""
 LONG = 6
 """Letters from which a misspelt word can be told from another word."""
 ALIKE = 0.85
@@ -117,8 +97,6 @@ def read_label(
     The last sentence that concludes (`Overall, …`) outdoes the sentences before it.
     """
     found = mentions(text, vocabulary.spans)
-    if found and not any(about_it(s, vocabulary.spans(s)) for s in sentences(text)):
-        return fail("labels are named, but not as what the face shows")
     for number, sentence in reversed(list(enumerate(sentences(text)))):
         if _CONCLUDES.match(sentence):
             here = [m for m in found if m.sentence >= number]
@@ -128,21 +106,6 @@ def read_label(
     label = _only(found)
     reason = not_understood(text, found, known) if isinstance(label, str) else None
     return fail(reason) if reason else label
-
-
-def about_it(sentence: str, spans: Sequence[Span]) -> bool:
-    """Whether a sentence gives what it mentions: a word says so, or hardly a word is more."""
-    others = len(sentence.split()) - sum(len(sentence[s.start : s.end].split()) for s in spans)
-    for start, end, _ in spans:
-        said = sentence[start:end]
-        before = _CUT.split(sentence[max(0, start - NEAR) : start])[-1]
-        after = _CUT_BY_COMMA.split(sentence[end : end + NEAR])[0]
-        if max(said) > "\u0250" or _GIVES.search(before) or _GIVES.search(after):
-            return True
-        leads = start < NEAR and not before.strip(_EDGES) and _APART.match(sentence, end)
-        if leads or _LINKED.search(before) or others <= BARE:
-            return True
-    return False
 
 
 def _only(found: list[Mention]) -> str | ParseFailure:

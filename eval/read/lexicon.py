@@ -25,10 +25,10 @@ mildly moderately strongly extremely highly deeply most mostly best clearly defi
 plainly obviously evidently apparently presumably probably likely really truly surely simply fairly
 pretty more actually instead together either neither nor not no could can may might maybe perhaps
 possibly absolutely visibly has does do but however because since while where what like one
-appropriate accurate plausible main primary dominant predominant current specific basic single
-following given based provided above clear strong slight obvious genuine textbook confident certain
-sure else first sadly unfortunately difficult hard determine tell exact exactly step
-pattern yes must although though whereas plus side sides
+appropriate accurate plausible fitting suitable main primary dominant predominant current specific
+basic single following given based provided above clear strong slight obvious genuine textbook
+confident certain sure else first sadly unfortunately difficult hard determine tell exact exactly
+step pattern yes must although though whereas plus side sides
 """
 _ASSERTING = """
 show shows showing shown look looks looking appear appears appearing seem seems seeming display
@@ -43,7 +43,7 @@ observed see seen visible present interpret interpreted describe described chara
 choose experience experiencing associated towards toward leaning lean closest answer
 """
 _SUBJECTS = """
-face faces facial person people man men woman women boy girl child toddler baby individual subject
+face faces facial person man men woman women boy girl child toddler baby individual subject
 human lady guy adult male female image picture photo photograph portrait expression expressions
 emotion emotions emotional feeling mood state label class category classification prediction
 predicted result output response conclusion verdict guess interpretation assessment analysis
@@ -65,8 +65,9 @@ la le les et sont bonne correcte l un une de du des est c ce cette il elle on en
 exprime montre visage personne voit homme femme émotion expression sur image très plutôt clairement
 ai réponse der die das den dem ein eine einen er sie ist sind wirkt zeigt scheint sieht aus gesicht
 gesichtsausdruck mann frau auf bild sehr eher klar person emotion ausdruck ich und zu sein sondern
-ja richtige antwort el los las una es está se parece muestra expresa expresión cara hombre mujer
-emoción muy persona imagen y con claramente siente respuesta sino sí oui mais aber pero
+ja richtige antwort kind junge mädchen enfant fille garçon niño niña chico chica el los las una es
+está se parece muestra expresa expresión cara hombre mujer emoción muy persona imagen y con
+claramente siente respuesta sino sí oui mais aber pero
 """
 _UNIT_NAMES = " ".join(au.name.lower() for au in ACTION_UNITS.values())
 _OUR_PROSE = " ".join(
@@ -75,14 +76,14 @@ _OUR_PROSE = " ".join(
 FACE = frozenset((*_FACE.split(), *re.findall("[a-z]+", _UNIT_NAMES), "au", "aus"))
 KNOWN = FACE.union(
     word_set(_FUNCTION, _ASSERTING, _SUBJECTS, _OTHER_TONGUES),
-    re.findall("[a-z]+", _OUR_PROSE.lower()),
+    re.findall("[a-z]+", _OUR_PROSE.lower().replace("stands out", "")),
 )
 """Words that a clause may hold without being turned into something else."""
 
 OPENERS = re.compile(
     r"\W*(?:(?:so|and|also|clearly|apparently|probably|as)\s+)?(?:with|because|since|as|given|"
-    r"based on|due to|judging by|judging from|considering|looking at|from|after|upon|by|which|"
-    r"suggesting|indicating|showing|shown|despite|evidenced|indicated|seen|where|at|while|"
+    r"based on|due to|through|via|judging by|judging from|considering|looking at|"
+    r"from|after|upon|by|which|suggesting|indicating|showing|shown|despite|evidenced|indicated|seen|where|at|while|"
     r"accompanied|followed)\b",
     re.I,
 )
@@ -111,13 +112,14 @@ TURNS = re.compile(
 
 ASSERTED = re.compile(
     r"\b(?:I|we|people(?= would usually))(?:'d| would|'ll| will|'m| am| can| do)?\s+"
-    r"(?:\w+ly\s+)?(?:also\s+)?"
+    r"(?:\w+ly\s+)?(?:also\s+|have to\s+)?"
     r"(?:say|think|believe|guess|conclude|choose|pick|select|answer|go(?: with| for)?|estimate|"
     r"classify|label|call|describe|categori[sz]e|rate|put|see|observe|detect|notice|lean(?:ing)?|"
     r"interpret|identify|read|find|give|judge)(?: that)?\b"
     r"|\b(?:answer|choice|option|label|classification|guess|estimate|match|one|"
     r"emotion|expression|response|that) would be\b"
-    r"|\b(?:rather|other) than\b|\bin my (?:opinion|view)\b|\btells? me\b"
+    r"|\b(?:rather|other) than\b|\bin my (?:opinion|view)\b|\bstands out\b|\bboth people\b"
+    r"|\binclined to say\b|\btells? me\b"
     r"|\b(?:hard|difficult) to say\b"
     r"|\b(?:signs?|trace) of\b|\bnothing but\b|\bich würde sagen\b|\bcan (?:be|best|clearly)\b",
     re.I,

@@ -102,12 +102,14 @@ _DENY_AFTER = re.compile(
 _CELL_DENIES = re.compile(
     r"\s*(?:(?:\||:|=|->|→|[-–—])|\([^()\n]{0,40}\)\s*[:=→-]?)\s*"
     r"(?:(?:no|not|false|absent|nein|nicht|non)(?![\w'-])|[✗✘❌])"
+    r"|\s*\([^()\n]{0,40}\)\s*(?:is|are|was) (?:not|absent|wrong|incorrect)\b"
     r"|\s*not (?:present|active|visible|seen|found|there|\w+ed)\b",
     re.I,
 )
 """The cell or value right behind a mention, as in `| Fear | No |` and `AU9 (sneer): no`."""
 _AMONG = re.compile(r"\A\W*(?:of|among|between|out of)\s", re.I)
 """Begins a sentence that names what there is to choose from, and last what is chosen."""
+_CHOSEN = re.compile(r",\s*(?!and\b|or\b|und\b|et\b|y\b)\w")
 _ALL_DENIED = re.compile(r"\b(?:none|neither) of (?:them|these|those|which)\b", re.I)
 """Denies everything that its sentence mentions before."""
 _ASIDE = re.compile(
@@ -181,7 +183,8 @@ def _in_sentence(sentence: str, find: Finder) -> list[tuple[Span, Polarity]]:
                 polarity = Polarity.DENIED
             carried, last, place = polarity, polarity, span.end
             found.append((span, polarity))
-    return found[-1:] if _AMONG.match(sentence) else found
+    chosen = len(found) > 1 and _CHOSEN.search(sentence[found[-2][0].end : found[-1][0].start])
+    return found[-1:] if chosen and _AMONG.match(sentence) else found
 
 
 def _clauses(sentence: str, spans: Sequence[Span]) -> Iterator[tuple[int, int, str]]:

@@ -25,7 +25,7 @@ from eval.read.polarity import Mention, Polarity, denials, sentences
 
 _CUT = re.compile(
     r"\s*(?:,(?![0-9])|[;()，、；（）]|[—–]|\s-\s)\s*"
-    r"|(?<!judging )(?=\b(?:because|with|given|by)\b)",
+    r"|(?<!judging )(?=\b(?:because|with|given|by|through|via)\b)",
     re.I,
 )
 _WORD = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+")

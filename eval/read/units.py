@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from eval.read.labels import about_it, fail
+from eval.read.labels import fail
 from eval.read.numbers import unexplained
 from eval.read.polarity import Polarity, Span, mentions, sentences
 from eval.read.settle import Kind, first_line, settle
@@ -49,6 +49,7 @@ _EXCEPT = re.compile(r"\b(?:except|apart from)\b", re.I)
 _NUMBERS = re.compile(r"[\s\[(]*[0-9]{1,2}(?:[\s,;+]+[0-9]{1,2})*[\s\])]*\.?")
 
 _DEFINES = re.compile(
+    r"\A\W*without [^,;]*,|"
     rf"AU ?[0-9]+ (?:is|means|denotes|describes|stands for|refers to) (?:the )?(?:{_NAME.pattern})",
     re.I,
 )
@@ -118,11 +119,8 @@ def _from_text(text: str) -> Stated | ParseFailure:
 
 def _unsettled(text: str, found: Sequence[tuple[int, Value]]) -> str | None:
     """Why a text that names units does not say what the face shows."""
-    bare = all(value is None for _, value in found)
-    if bare and not any(about_it(s, _spans(s)) for s in sentences(text)):
-        return "units are named, but not as what the face shows"
     if _DEFINES.search(text):
-        return "a unit is defined, not stated"
+        return "a unit is defined or supposed, not stated"
     unlisted = _LIST_NUMBER.sub("", text)
     if any(unexplained(_beside(s), SCALE) for s in sentences(unlisted)):
         return "numbers that belong to no unit"

@@ -11,6 +11,7 @@ from eval.read.polarity import Finder, Polarity, Span, mentions
 from eval.read.settle import Kind, settle
 from eval.read.understood import not_understood
 from eval.read.unit_values import number_of
+from eval.read.words import EMOTIONS_IN_WORDS
 from facellm.core.grammar import ParseFailure
 
 
@@ -51,7 +52,7 @@ _KNOWN = word_set(
     dominance positive negative calm pleasant unpleasant around about approximately roughly
     while bei liegt wert
     """
-)
+).union(EMOTIONS_IN_WORDS)
 
 
 def read_valence_arousal(text: str) -> ValenceArousal | ParseFailure:

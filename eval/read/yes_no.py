@@ -87,6 +87,8 @@ def _is_yes(match: re.Match[str]) -> bool:
 
 def _qualified(sentence: str, match: re.Match[str]) -> str | None:
     """Why a word that answers does not settle its sentence."""
+    if not sentence[: match.start()].strip() and sentence[match.end() :].lstrip().startswith(":"):
+        return None
     word = turns(sentence) or lead_obscure(sentence[: match.start()], _KNOWN)
     if word:
         return f"a sentence is not understood: {word!r}"
@@ -102,7 +104,8 @@ def _said(sentence: str) -> list[re.Match[str]]:
         leads = _LEADS.search(before) is not None or before.rstrip().endswith((",", "，"))
         leads = leads or match.end() == len(sentence.rstrip())
         stands = _STANDS.match(sentence[match.end() : match.end() + NEAR]) is not None
-        denied = any(turn < match.start() for turn in turning)
+        clause = max(sentence.rfind(mark, 0, match.start()) for mark in ",;，；")
+        denied = any(clause <= turn < match.start() for turn in turning)
         begins = before.strip().lower() in ("", "it's a")
         runs_on = _is_yes(match) and match[1].isascii() and begins
         runs_on = runs_on and not _TALKS_OF.match(sentence, match.end())

@@ -1,9 +1,18 @@
 """The reader against answers in many models' styles; expectations were written before it.
 
-Rows without a `set` and those of `development` were used to build the reader. `fresh` and `last`
-were written before they were run, and mended for afterwards; at first sight the reader was right
-on 83 % of `fresh` (8 % wrong guesses) and 81 % of `last` (10 %). Expect such figures, not the level
-asserted here, on a style that no set has.
+Rows without a `set` and those of `development` were used to build the reader. The other sets were
+written before they were run, and mended for afterwards. At first sight it read of them
+
+    set                  n    right   abstained   wrong guesses
+    fresh                287  83 %                 8 %   by a reader that looked for rivals
+    last                 100  81 %                10 %
+    fresh2               162  76 %     4 %        20 %
+    fresh2 held out       78  91 %     8 %         1 %   by the reader that understands every word
+    last2                 50  82 %    14 %         4 %
+    last2                 50  76 %     4 %        20 %   (the reader before, for comparison)
+
+Expect such figures, not the level asserted here, on a style that no set has. An abstention is an
+answer that a person reads and the reader does not; a wrong guess is the worst it can do.
 """
 
 import json
@@ -26,10 +35,15 @@ from facellm.tasks.reasoning import ReasoningAnswer
 from facellm.tasks.response import Unanswerable
 
 FOLDER = Path(__file__).parent / "torture"
-LEAST = {"tuned": 0.99, "development": 0.99, "fresh": 0.98, "last": 0.95}
+SEVERAL_KINDS = ("fresh2", "last2")
+"""Files whose rows name their kind."""
+LEAST = {
+    "tuned": 0.997, "development": 0.989, "fresh": 0.986, "last": 0.98,
+    "fresh2 development": 0.976, "fresh2 held out": 0.948, "last2": 0.92,
+}  # fmt: skip
 """Share of each set that has to be read as expected."""
-GUESSED = {"The poster behind him shows a happy family.", "AU12 disappears."}
-"""The known wrong guesses: another subject than the face, and a verb that no list has."""
+GUESSED = {"Perhaps the expressions are the same."}
+"""The known wrong guesses: a hedge that the grammar of the task itself passes over."""
 READERS = {
     "expression": lambda row: read_expression(row["text"], row.get("labels", EMOTIONS)),
     "yes_no": lambda row: read_yes_no(row["text"]),
@@ -60,8 +74,8 @@ def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def cases(kind: str) -> list[dict[str, Any]]:
-    lines = (FOLDER / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()
+def cases(file: str) -> list[dict[str, Any]]:
+    lines = (FOLDER / f"{file}.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
@@ -72,7 +86,7 @@ def wrongly_read(rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], Any]]
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:
-    rows = [{"kind": kind, **row} for kind in READERS for row in cases(kind)]
+    rows = [{"kind": file, **row} for file in (*READERS, *SEVERAL_KINDS) for row in cases(file)]
     return [row for row in rows if row.get("set", "tuned") == name]
 
 
@@ -81,13 +95,30 @@ def test_nearly_all_of_a_set_is_read_as_expected(name):
     rows = rows_of(name)
     wrong = wrongly_read(rows)
     lines = [f"{row['text']!r}: got {got!r}, expected {row['expect']!r}" for row, got in wrong]
-    assert len(wrong) <= (1 - LEAST[name]) * len(rows), "\n".join(lines)
+    assert len(rows) - len(wrong) >= LEAST[name] * len(rows), "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", LEAST)
 def test_nothing_is_read_that_is_not_there(name):
     guessed = {row["text"] for row, got in wrongly_read(rows_of(name)) if got is not None}
     assert guessed <= GUESSED
+
+
+ADVERSARIAL = {
+    "condition": "{} if the light were better.",
+    "report": "My colleague said it was {}.",
+    "comparison": "It is more {} than the last one.",
+    "memory": "It used to be {}.",
+    "other subject": "The poster on the wall says {}.",
+}
+
+
+@pytest.mark.parametrize("frame", ADVERSARIAL)
+@pytest.mark.parametrize("kind", ["expression", "choice", "yes_no", "age"])
+def test_an_answer_in_a_frame_that_asserts_nothing_is_unread(kind, frame):
+    answers = {"expression": "anger", "choice": "option B", "yes_no": "yes", "age": "30 years old"}
+    row = {"text": ADVERSARIAL[frame].format(answers[kind]), "options": {"A": "Fear", "B": "Joy"}}
+    assert plain(READERS[kind](row)) is None
 
 
 @pytest.mark.parametrize("kind", sorted(set(READERS) - {"foreign"}))
