@@ -28,7 +28,7 @@ possibly absolutely visibly has does do but however because since while where wh
 appropriate accurate plausible fitting suitable main primary dominant predominant current specific
 basic single following given based provided above clear strong slight obvious genuine textbook
 confident certain sure else first sadly unfortunately difficult hard determine tell exact exactly
-step pattern yes must although though whereas plus side sides
+step too pattern yes must although though whereas plus side sides
 """
 _ASSERTING = """
 show shows showing shown look looks looking appear appears appearing seem seems seeming display
@@ -111,7 +111,8 @@ TURNS = re.compile(
 """Words that make a sentence a condition, a comparison, a report or a memory."""
 
 ASSERTED = re.compile(
-    r"\b(?:I|we|people(?= would usually))(?:'d| would|'ll| will|'m| am| can| do)?\s+"
+    r"\b(?:I|we|people(?= would usually)|raters(?= would))"
+    r"(?:'d| would|'ll| will|'m| am| can| do)?\s+"
     r"(?:\w+ly\s+)?(?:also\s+|have to\s+)?"
     r"(?:say|think|believe|guess|conclude|choose|pick|select|answer|go(?: with| for)?|estimate|"
     r"classify|label|call|describe|categori[sz]e|rate|put|see|observe|detect|notice|lean(?:ing)?|"

@@ -9,8 +9,10 @@ written before they were run, and mended for afterwards. At first sight it read 
     fresh2               162  76 %     4 %        20 %
     fresh2 held out       78  91 %     8 %         1 %   by the reader that understands every word
     last2                 50  82 %    14 %         4 %
-    last2                 50  76 %     4 %        20 %   (the reader before, for comparison)
+    last3                 36  97 %     3 %         0 %   (not mended for)
 
+and the reader before the last change of approach read of last2 76 % right with 20 % wrong guesses,
+of last3 83 % with 17 %. All sets are by one author, who knew how the reader works.
 Expect such figures, not the level asserted here, on a style that no set has. An abstention is an
 answer that a person reads and the reader does not; a wrong guess is the worst it can do.
 """
@@ -35,11 +37,12 @@ from facellm.tasks.reasoning import ReasoningAnswer
 from facellm.tasks.response import Unanswerable
 
 FOLDER = Path(__file__).parent / "torture"
-SEVERAL_KINDS = ("fresh2", "last2")
+SEVERAL_KINDS = ("fresh2", "last2", "last3")
 """Files whose rows name their kind."""
 LEAST = {
     "tuned": 0.997, "development": 0.989, "fresh": 0.986, "last": 0.98,
     "fresh2 development": 0.976, "fresh2 held out": 0.948, "last2": 0.92,
+    "last3": 0.972,
 }  # fmt: skip
 """Share of each set that has to be read as expected."""
 GUESSED = {"Perhaps the expressions are the same."}
