@@ -1,21 +1,30 @@
-"""The entry point vLLM calls in each of its processes: makes the model known, and nothing else."""
+"""The entry point vLLM calls in each of its processes: makes the models known, and nothing else."""
+
+from importlib import import_module
+
+MODELS = {
+    "FaceLLMForConditionalGeneration": "serve.vllm_model:FaceLLMForVLLM",
+    "FaceQwen3VLForConditionalGeneration": "serve.vllm_qwen3_vl:FaceQwen3VLForVLLM",
+}
+"""Architecture a checkpoint names, and the class that runs it in vLLM."""
 
 
 def register() -> None:
-    """Register configuration, processor and model; may be called any number of times."""
+    """Register configurations, processors and models; may be called any number of times."""
     from vllm import ModelRegistry
     from vllm.platforms import current_platform
 
-    import facellm.model  # noqa: F401  (registers with the Auto classes of transformers)
+    import facellm.model
+    import facellm.stock  # noqa: F401  (both register with the Auto classes of transformers)
 
-    name = "FaceLLMForConditionalGeneration"
-    if name in ModelRegistry.get_supported_archs():
-        return
-    if current_platform.is_cpu():
-        # A class is inspected in place; a name costs another interpreter on the first start.
-        from serve.vllm_model import FaceLLMForVLLM
-
-        ModelRegistry.register_model(name, FaceLLMForVLLM)
-    else:
-        # Importing layers may touch the device, which must not happen before vLLM forks.
-        ModelRegistry.register_model(name, "serve.vllm_model:FaceLLMForVLLM")
+    known = ModelRegistry.get_supported_archs()
+    for name, place in MODELS.items():
+        if name in known:
+            continue
+        if current_platform.is_cpu():
+            # A class is inspected in place; a name costs another interpreter on the first start.
+            module, _, made = place.partition(":")
+            ModelRegistry.register_model(name, getattr(import_module(module), made))
+        else:
+            # Importing layers may touch the device, which must not happen before vLLM forks.
+            ModelRegistry.register_model(name, place)

@@ -8,7 +8,8 @@ client-chosen ids work without special cases. A request's `mm_processor_kwargs={
 is turned into the same items. Without landmarks the finder looks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -151,26 +152,14 @@ class FaceDummyInputs(BaseDummyInputsBuilder[FaceProcessingInfo]):
 
 class FaceMultiModalProcessor(BaseMultiModalProcessor[FaceProcessingInfo]):
     def apply(self, inputs: Any, timing_ctx: Any) -> Any:
-        return super().apply(_landmarks_to_items(inputs), timing_ctx)
+        return super().apply(landmarks_to_items(inputs), timing_ctx)
 
     def _call_hf_processor(
         self, hf_data: Mapping[str, object], hf_kwargs: Mapping[str, object]
     ) -> BatchFeature:
-        try:
-            return super()._call_hf_processor(self._with_faces(hf_data), hf_kwargs)
-        except ValueError as error:
-            # vLLM wraps the cause in a message that repeats picture and landmarks.
-            cause = error.__cause__
-            raise FaceLLMError(str(cause or error)) from None
-
-    def _with_faces(self, hf_data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Find the faces of the pictures that came without, with the server's finder."""
         most = self.info.get_hf_config().vision_config.max_faces
-        landmarks = [
-            landmarks_of(largest(server_finder().find(image), most)) if points is None else points
-            for image, points in zip(hf_data["images"], hf_data["landmarks"], strict=True)
-        ]
-        return {**hf_data, "landmarks": landmarks}
+        with cause_alone():
+            return super()._call_hf_processor(with_faces(hf_data, most), hf_kwargs)
 
     def _get_mm_fields_config(
         self, hf_inputs: BatchFeature, hf_processor_mm_kwargs: Mapping[str, object]
@@ -199,7 +188,27 @@ class FaceMultiModalProcessor(BaseMultiModalProcessor[FaceProcessingInfo]):
         return [PromptReplacement(modality="image", target=[token], replacement=tokens)]
 
 
-def _landmarks_to_items(inputs: Any) -> Any:
+@contextmanager
+def cause_alone() -> Iterator[None]:
+    """vLLM wraps what a processor raises in a message that repeats picture and landmarks."""
+    try:
+        yield
+    except ValueError as error:
+        raise FaceLLMError(str(error.__cause__ or error)) from None
+
+
+def with_faces(hf_data: Mapping[str, Any], most: int, look: bool = True) -> dict[str, Any]:
+    """Find the faces of the pictures that came without, with the server's finder; or give none."""
+
+    def found(image: Any) -> NDArray[np.float32]:
+        return landmarks_of(largest(server_finder().find(image), most) if look else [])
+
+    pairs = zip(hf_data["images"], hf_data["landmarks"], strict=True)
+    landmarks = [found(image) if points is None else points for image, points in pairs]
+    return {**hf_data, "landmarks": landmarks}
+
+
+def landmarks_to_items(inputs: Any) -> Any:
     """Move landmarks from the request's processor options to its pictures; part of their ids too.
 
     Raises:

@@ -8,6 +8,7 @@ With a folder for an adapter, one with random weights is written there and compa
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,11 @@ class Sides:
         from transformers import AutoModelForImageTextToText, AutoProcessor
         from vllm import LLM, SamplingParams
 
-        limits = {"image": 2}
-        self.llm = LLM(
-            folder, dtype="float32", enforce_eager=True, skip_mm_profiling=True,
-            limit_mm_per_prompt=limits, disable_log_stats=True, max_num_seqs=16, **options,
-        )  # fmt: skip
+        settings = {
+            "dtype": "float32", "enforce_eager": True, "skip_mm_profiling": True,
+            "limit_mm_per_prompt": {"image": 2}, "disable_log_stats": True, "max_num_seqs": 16,
+        }  # fmt: skip
+        self.llm = LLM(folder, **{**settings, **options})
         self.params = SamplingParams(temperature=0, max_tokens=TOKENS)
         self.processor = AutoProcessor.from_pretrained(folder)
         self.model = AutoModelForImageTextToText.from_pretrained(folder).eval()
@@ -84,13 +85,13 @@ def item(image: Image.Image, points: np.ndarray | None) -> dict[str, Any]:
     return {"image": image, "landmarks": points}
 
 
-def given_and_found(sides: Sides) -> list[dict[str, Any]]:
+def given_and_found(sides: Sides, questions: Sequence[str] = QUESTIONS) -> list[dict[str, Any]]:
     """One picture a prompt: 0, 1 and 3 faces given, and faces found."""
     cases = []
     for index, image in enumerate(pictures()):
         for faces in (0, 1, 3, None):
             points = None if faces is None else landmarks(image, faces, index)
-            for question in QUESTIONS:
+            for question in questions:
                 kind = "found" if faces is None else f"given {faces}"
                 cases.append((kind, image, points, sides.prompt(question)))
     answers = sides.vllm(

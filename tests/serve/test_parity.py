@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SCRIPT = Path(__file__).with_name("parity.py")
 
 
-def both_sides(checkpoint: Path, out: Path, *more: str) -> dict[str, Any]:
-    line = [sys.executable, str(SCRIPT), str(checkpoint), str(out), *more]
+def both_sides(checkpoint: Path, out: Path, *more: str, script: Path = SCRIPT) -> dict[str, Any]:
+    line = [sys.executable, str(script), str(checkpoint), str(out), *more]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(out.read_text())

@@ -109,12 +109,19 @@ QWEN_TEMPLATE = TEMPLATE.replace("IMAGE", "<|vision_start|><|image_pad|><|vision
 SIZE = {"shortest_edge": 64 * 64, "longest_edge": 128 * 128}
 
 
-def qwen3_vl(seed: int = 0) -> Tiny:
+def qwen3_vl(seed: int = 0, head_dim: int = 16) -> Tiny:
+    """vLLM has no attention on CPUs for heads below 32."""
     tokenizer = qwen_tokenizer()
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
+    sections = [head_dim // 4, head_dim // 8, head_dim // 8]
+    rope = {
+        "rope_type": "default", "rope_theta": 10000.0, "mrope_section": sections,
+        "mrope_interleaved": True,  # vLLM reads it, transformers does so always
+    }  # fmt: skip
     config = Qwen3VLConfig(
         # One layer more than DeepStack feeds: what the last layer gets, text never sees.
-        text_config=text(tokenizer, head_dim=16, num_hidden_layers=3, rope_parameters=rope),
+        text_config=text(
+            tokenizer, head_dim=head_dim, num_hidden_layers=3, rope_parameters=rope
+        ),
         vision_config={
             "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
             "patch_size": 8, "out_hidden_size": 32, "num_position_embeddings": 64,
