@@ -25,12 +25,11 @@ _MORE = re.compile(
     r"\b(?:more|stronger|strongest|bigger|clearer|clearly|does|greater|most)\b", re.I
 )
 _FILLERS = frozenset(("it", "is", "in", "the", "so", "more", "clearly", "definitely", "answer"))
-_UNSURE = re.compile(
-    r"\b(?:less|weaker|smaller|fewer|least|maybe|perhaps|possibly|might|may|could|hard|difficult|"
-    r"unclear|if|or|cannot|unable|whether)\b",
-    re.I,
-)
-"""Words with which a sentence claims the opposite, or nothing."""
+_DOUBT = "maybe|perhaps|possibly|might|may|could|hard|difficult|unclear|if|cannot|unable|whether"
+_UNSURE = re.compile(rf"\b(?:{_DOUBT})\b", re.I)
+"""Words with which a sentence claims nothing."""
+_OTHERWISE = re.compile(r"\b(?:less|weaker|smaller|fewer|least|or)\b", re.I)
+"""Words with which a sentence that seems to claim more claims the opposite, or both."""
 _EQUAL = re.compile(
     r"\b(?:about the same|about equal|equally|little difference|alike|the same|neither|"
     r"no (?:clear |other clear )?difference|nothing clearly differs)\b",
@@ -168,7 +167,7 @@ class _Reading:
     def claimed(self, sentence: str) -> bool | str:
         """A sentence that compares in words alone."""
         about_expression = "expression" in sentence.lower()
-        if _REST.search(sentence):
+        if _REST.search(sentence) or _UNSURE.search(sentence):
             return True
         if _DIFFER.search(sentence) and not _EQUAL.search(sentence):
             self.same.add(False)
@@ -200,7 +199,7 @@ def _named(sentence: str) -> set[int]:
 
 def _claims_more(sentence: str) -> bool:
     """Whether a sentence about one face says that it shows more, and nothing else."""
-    if negated(sentence) or _UNSURE.search(sentence):
+    if negated(sentence) or _OTHERWISE.search(sentence):
         return False
     bare = set(words(SIDE.sub(" ", sentence))) <= _FILLERS  # "Face 2", "it is face 2"
     return bare or _MORE.search(sentence) is not None
