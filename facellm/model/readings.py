@@ -1,13 +1,13 @@
 """What the region tokens say in numbers, and how the numbers are told to the language model.
 
     region tokens r (X,15,E) ──► action units v (X,A), expression logits (X,8), pose (X,3)
-    told: r_r ← r_r + Σ_{a at r} Σ_b max(0, 1 − |v_a − b|) U_{a,b} + Σ_e p_e M_e,   b = 0 … 5
+    told: r ← r + Σ_a Σ_b max(0, 1 − |v_a − b|) U_{a,b} + Σ_e p_e M_e,   b = 0 … 5
 
 A language model that has to find intensities in region tokens by itself needs far more answers
 than there are faces; here every labelled unit of every face teaches the reading, and its level
 reaches the language model as if it had been spelled out: a word U_{a,b} for unit a at level b,
-interpolated between levels, put where the unit is seen. Unlike a concept bottleneck (Koh et al.,
-2020) the region tokens still pass as they are.
+interpolated between levels, and heard on every token of the face. Unlike a concept bottleneck (Koh
+et al., 2020) the region tokens still pass as they are.
 """
 
 from typing import NamedTuple
@@ -28,6 +28,8 @@ UNITS = PROTOCOLS["rig23"].units
 """The action units that are read."""
 LEVELS = int(MAX_INTENSITY) + 1
 NARROW, HIDDEN = 32, 256
+LOUD = 0.08
+"""Standard deviation of what is told, about that of a language model's word embeddings."""
 
 
 def unit_regions() -> Tensor:
@@ -98,20 +100,24 @@ class Readings(nn.Module):
 
 
 class Telling(nn.Module):
-    """Readings in the language model's own space, region by region."""
+    """Readings in the language model's own space: one vector a face, on each of its tokens.
+
+    Wherever the language model looks on a face, it hears of all its units. Told each at its own
+    region alone, a dozen units share the tokens of the mouth, and a small language model does not
+    learn to take them apart.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        # Saved with the weights: loading builds modules on the meta device, where values are lost.
-        self.register_buffer("at", unit_regions())
-        self.units = nn.Parameter(torch.randn(len(UNITS), LEVELS, width) * 0.02)
-        self.emotions = nn.Parameter(torch.randn(len(EMOTIONS), width) * 0.02)
+        # As loud as words are: what is much fainter than the region tokens is not listened to.
+        self.units = nn.Parameter(torch.randn(len(UNITS), LEVELS, width) * LOUD)
+        self.emotions = nn.Parameter(torch.randn(len(EMOTIONS), width) * LOUD)
 
     def forward(self, reading: Reading) -> Tensor:
-        """What is added to the projected region tokens, (X, R, L)."""
+        """What is added to every projected region token of a face, (X, 1, L)."""
         level = (reading.units * MAX_INTENSITY).clamp(0, MAX_INTENSITY).unsqueeze(-1)
         steps = torch.arange(LEVELS, device=level.device, dtype=level.dtype)
         near_XAB = F.relu(1 - (level - steps).abs())
-        said_XAL = torch.einsum("xab,abl->xal", near_XAB, self.units)
+        said_XL = torch.einsum("xab,abl->xl", near_XAB, self.units)
         felt_XL = reading.emotion.softmax(-1) @ self.emotions
-        return torch.einsum("ar,xal->xrl", self.at, said_XAL) + felt_XL.unsqueeze(1)
+        return (said_XL + felt_XL).unsqueeze(1)
