@@ -12,6 +12,7 @@ from pydantic import Field
 
 from facellm.core.report import FaceReading, FaceReport
 from facellm.core.sample import Box, Record
+from facellm.faces.crop import overlap
 
 OVERLAP = 0.3
 """Intersection over union from which two boxes are one face."""
@@ -69,13 +70,13 @@ class Tracker(Record):
 def _by_overlap(tracks: Sequence[Track], boxes: Sequence[Box]) -> dict[int, int]:
     """Place of a box → number of its track, the largest overlaps first."""
     pairs = [
-        (shared(track.box, box), track.number, place)
+        (overlap(track.box, box), track.number, place)
         for track in tracks
         for place, box in enumerate(boxes)
     ]
     numbers: dict[int, int] = {}
-    for overlap, number, place in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
-        if overlap >= OVERLAP and place not in numbers and number not in numbers.values():
+    for share, number, place in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
+        if share >= OVERLAP and place not in numbers and number not in numbers.values():
             numbers[place] = number
     return numbers
 
@@ -99,16 +100,6 @@ def _alike(a: Box, b: Box) -> bool:
     widths = sorted((a[2] - a[0], b[2] - b[0]))
     away = max(abs(a[0] + a[2] - b[0] - b[2]), abs(a[1] + a[3] - b[1] - b[3])) / 2
     return away <= NEAR * widths[1] and widths[1] <= LIKE * widths[0]
-
-
-def shared(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
-    return width * height / (both - width * height)
 
 
 def main_track(faces: Iterable[FaceReading]) -> int | None:

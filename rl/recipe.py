@@ -6,8 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from facellm.core.recipe import Part
-from facellm.tasks import TASKS
-from facellm.train.recipe import PARTS, Lora, PartName, Stage, Tracker
+from facellm.train.recipe import PARTS, Lora, PartName, Stage, Tracker, check_shares
 from rl.rubric import Rubric
 
 Algorithm = Literal["grpo", "dr_grpo", "dapo", "gspo"]
@@ -127,11 +126,7 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> "Recipe":
-        unknown = sorted(self.tasks.keys() - TASKS.keys())
-        if unknown:
-            raise ValueError(f"no task {unknown[0]!r}; there are {', '.join(TASKS)}")
-        if min(self.tasks.values()) < 0 or not sum(self.tasks.values()):
-            raise ValueError("the shares of tasks are positive numbers")
+        check_shares(self.tasks)
         answers = self.per_device_train_batch_size * self.gradient_accumulation_steps
         if answers % self.num_generations:
             raise ValueError(

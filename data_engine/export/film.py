@@ -5,8 +5,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from data_engine.export.paper import EDGE, WHITE, font
-from data_engine.video import frames
 from facellm.core.errors import FaceLLMError
+from facellm.faces.video import frames
 
 MOMENTS, ACROSS, GAP = 6, 2, 4
 _OFTEN = 0.1

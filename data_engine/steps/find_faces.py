@@ -12,7 +12,6 @@ from pydantic import Field
 
 from data_engine.step import Item, Reject, Step
 from data_engine.steps.pictures import (
-    SAME_FACE,
     FinderName,
     Opened,
     area,
@@ -22,7 +21,7 @@ from data_engine.steps.pictures import (
     reject,
 )
 from facellm.core.sample import Face, Sample
-from facellm.faces.crop import most_central
+from facellm.faces.crop import SAME_FACE, most_central
 from facellm.faces.finder import left_to_right
 
 WHOLE_PICTURE = 0.9

@@ -15,11 +15,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from data_engine.step import Item, Reject, Step
-from data_engine.steps.pictures import SAME_FACE, pair_up, reject
+from data_engine.steps.pictures import pair_up, reject
 from data_engine.steps.tool_tables import Seen, Table, read_tables
 from data_engine.steps.weak_units import with_weak_units
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Clip, Face, Frame, Sample
+from facellm.faces.crop import SAME_FACE
 
 
 class ImportUnits(Step):

@@ -12,12 +12,10 @@ from data_engine.step import MISSING, UNREADABLE, Item, Reject
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Box, Face, Sample
 from facellm.faces import Finder, load_finder, load_image
-from facellm.faces.crop import Crop, crop_around, overlap
+from facellm.faces.crop import SAME_FACE, Crop, crop_around, overlap
 from facellm.faces.mediapipe import MediapipeFinder
 
 FinderName = Literal["builtin", "mediapipe"]
-SAME_FACE = 0.35
-"""Boxes that overlap at least this much (IoU) are one face, as in `facellm.faces.bench`."""
 
 
 def reject(item: Item, step: str, reason: str, detail: str = "") -> Reject:

@@ -18,11 +18,11 @@ from data_engine.step import MISSING, UNREADABLE, Item, Reject, Step
 from data_engine.steps.crop import encode, folder_below, store
 from data_engine.steps.pictures import finder_of, largest, mediapipe_of, reject
 from data_engine.steps.weak_units import with_weak_units
-from data_engine.video import Moment, frames
 from data_engine.weak import reading, weak_units
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Clip, Face, Frame, Sample
 from facellm.faces.sampling import Looked, moving, nearest, peaks
+from facellm.faces.video import Moment, frames
 
 
 class SampleFrames(Step):

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from data_engine.step import Item, Reject, Step
-from data_engine.steps.pictures import SAME_FACE, Opened, mediapipe_of, opened, pair_up, reject
+from data_engine.steps.pictures import Opened, mediapipe_of, opened, pair_up, reject
 from data_engine.weak import SCALES, reading, weak_units
 from facellm.core.sample import Face, Sample
+from facellm.faces.crop import SAME_FACE
 from facellm.faces.mediapipe import FoundFace
 
 

@@ -10,13 +10,13 @@ from typing import ClassVar, NamedTuple
 
 from data_engine.writers.base import Draft, Writer
 from data_engine.writers.brief import LIMITS, PROSE, known
-from data_engine.writers.events import NICKNAMES, Event, Series, all_events, peaks, series_of
 from data_engine.writers.talk import Turn, draft, said
 from facellm.core.clauses import CLAUSES
 from facellm.core.evidence import state
 from facellm.core.grammar import cite, render_answer
 from facellm.core.prose import capitalised, describe_emotion
-from facellm.core.sample import Clip, FaceLabels, Sample
+from facellm.core.sample import Clip, Event, FaceLabels, Sample
+from facellm.tasks.events import NICKNAMES, Series, all_events, peaks, series_of
 from facellm.tasks.reasoning import ABSENT_BELOW, EVIDENCE_FROM
 
 LIMIT = 8

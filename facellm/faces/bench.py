@@ -20,12 +20,10 @@ from PIL import Image
 from facellm.core.errors import FaceLLMError
 from facellm.core.regions import face_scale
 from facellm.core.sample import Face, Sample, read_samples
-from facellm.faces.crop import overlap
+from facellm.faces.crop import SAME_FACE, overlap
 from facellm.faces.finder import FINDERS, Finder, load_finder
 from facellm.faces.image import load_image
 
-SAME_FACE = 0.35
-"""A found face answers a labelled one when their boxes overlap at least this much (IoU)."""
 FAILED = 0.1
 """Points further off than this share of the inter-ocular distance count as failed."""
 

@@ -11,6 +11,9 @@ from PIL import Image
 from facellm.core.regions import Points, face_scale, region_polygon
 from facellm.core.sample import Box
 
+SAME_FACE = 0.35
+"""A found face answers a labelled one when their boxes overlap at least this much (IoU)."""
+
 
 class Crop(NamedTuple):
     """A square of the picture, turned by `angle` so that the face stands upright in it."""

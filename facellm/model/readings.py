@@ -33,12 +33,12 @@ LOUD = 0.08
 
 
 def unit_regions() -> Tensor:
-    """(A, R): 1 where a unit is seen at a region."""
+    """(A, R): the share of each region in each unit's reading, rows sum to 1."""
     share = torch.zeros(len(UNITS), len(REGIONS))
     for row, number in enumerate(UNITS):
         for region in ACTION_UNITS[number].regions:
             share[row, REGIONS.index(region)] = 1.0
-    return share
+    return share / share.sum(1, keepdim=True)
 
 
 class Reading(NamedTuple):
@@ -78,8 +78,7 @@ class Readings(nn.Module):
     def __init__(self, config: FaceVisionConfig) -> None:
         super().__init__()
         size = config.region_size
-        at = unit_regions()
-        self.register_buffer("share", at / at.sum(1, keepdim=True))
+        self.register_buffer("share", unit_regions())
         self.norm = nn.LayerNorm(size)
         self.unit = nn.Parameter(torch.randn(len(UNITS), size) * size**-0.5)
         self.unit_bias = nn.Parameter(torch.zeros(len(UNITS)))

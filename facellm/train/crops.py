@@ -18,16 +18,15 @@ from torch import Tensor
 
 from facellm.core.emotions import EMOTIONS
 from facellm.core.errors import FaceLLMError
-from facellm.core.facs import PROTOCOLS
 from facellm.core.sample import Face, Sample, read_samples
 from facellm.faces import load_image
+from facellm.model.readings import UNITS
 from facellm.model.views import View, cut, face_view, to_view
 
 CROP = 144
 """Side of a stored crop in pixels."""
 WIDER = 1.3
 """Side of a crop over the side of the face view at its middle."""
-UNITS = PROTOCOLS["rig23"].units
 UNKNOWN = -1
 
 

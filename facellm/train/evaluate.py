@@ -21,15 +21,13 @@ from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Sample, read_samples
 from facellm.core.statistics import Interval
 from facellm.faces import load_image
-from facellm.faces.crop import overlap
+from facellm.faces.crop import SAME_FACE, overlap
 from facellm.faces.finder import Finder, load_finder
 from facellm.tasks import TASKS
 from facellm.tasks.base import Scored, Task
 
 BATCH = 32
 MAX_NEW_TOKENS = 220
-SAME_FACE = 0.35
-"""IoU from which a found face is the labelled one."""
 ASKED = ("expression", "action_units", "reasoning")
 
 
@@ -53,10 +51,10 @@ def found_again(folder: Path, samples: Sequence[Sample], finder: Finder) -> list
     for sample in samples:
         face = sample.faces[0]
         found = finder.find(load_image(folder / sample.image))
-        shared = [overlap(one.box, face.box) for one in found]
-        if shared and max(shared) >= SAME_FACE:
-            points = found[shared.index(max(shared))].points
-            seen = face.model_copy(update={"points": points})
+        same = [one for one in found if overlap(one.box, face.box) >= SAME_FACE]
+        if same:
+            best = max(same, key=lambda one: overlap(one.box, face.box))
+            seen = face.model_copy(update={"points": best.points})
             kept.append(sample.model_copy(update={"faces": [seen]}))
     return kept
 

@@ -9,20 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facellm.core.emotions import EMOTIONS
-from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY
-from facellm.core.regions import REGIONS
-from facellm.train.crops import UNITS, UNKNOWN
+from facellm.core.facs import MAX_INTENSITY
+from facellm.model.readings import UNITS, unit_regions
+from facellm.train.crops import UNKNOWN
 
 # Shapes: B faces, R = 15 regions, E region width, D tower width, A action units.
-
-
-def unit_regions() -> Tensor:
-    """(A, R): the share of each region in each unit's reading, rows sum to 1."""
-    share = torch.zeros(len(UNITS), len(REGIONS))
-    for row, number in enumerate(UNITS):
-        for region in ACTION_UNITS[number].regions:
-            share[row, REGIONS.index(region)] = 1.0
-    return share / share.sum(1, keepdim=True)
 
 
 class Heads(nn.Module):

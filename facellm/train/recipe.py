@@ -1,7 +1,7 @@
 """The recipe of a training run: what it may hold."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,6 +21,19 @@ TASK_WEIGHTS: dict[str, float] = {
     "reasoning": 4, "action_units": 4, "expression": 2, "caption": 3, "region_question": 2,
 }  # fmt: skip
 """The mixture of questions where a stage names none."""
+
+
+def check_shares(tasks: Mapping[str, float]) -> None:
+    """See that a mixture of questions can be drawn from.
+
+    Raises:
+        ValueError: an unknown task, a share below 0, or none above it.
+    """
+    unknown = sorted(tasks.keys() - TASKS.keys())
+    if unknown:
+        raise ValueError(f"no task {unknown[0]!r}; there are {', '.join(TASKS)}")
+    if min(tasks.values()) < 0 or not sum(tasks.values()):
+        raise ValueError("the shares of tasks are positive numbers")
 
 
 class Corpus(Part):
@@ -132,11 +145,7 @@ class Stage(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> "Stage":
-        unknown = sorted(self.tasks.keys() - TASKS.keys())
-        if unknown:
-            raise ValueError(f"no task {unknown[0]!r}; there are {', '.join(TASKS)}")
-        if min(self.tasks.values()) < 0 or not sum(self.tasks.values()):
-            raise ValueError("the shares of tasks are positive numbers")
+        check_shares(self.tasks)
         if self.objective == "see":
             self._fits_seeing()
         idle = sorted(self.learning_rates.keys() - set(self.train))

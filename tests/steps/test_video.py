@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from step_items import write_video
 
-from data_engine.video import frames
 from facellm.core.errors import FaceLLMError
+from facellm.faces.video import frames
 
 pytest.importorskip("av", reason="PyAV is not installed")
 

@@ -7,7 +7,6 @@ from writer_samples import clip, exchanges, picture, random_labels
 
 from data_engine.writers import WRITERS
 from data_engine.writers.base import Style
-from data_engine.writers.events import Event, all_events, events_of, series_of
 from data_engine.writers.meaning import (
     associations,
     core_share,
@@ -18,7 +17,8 @@ from data_engine.writers.meaning import (
 from data_engine.writers.multi_turn import MAX_TURNS
 from facellm.core.facs import PROTOCOLS
 from facellm.core.grammar import parse_response
-from facellm.core.sample import FaceLabels
+from facellm.core.sample import Event, FaceLabels
+from facellm.tasks.events import all_events, events_of, series_of
 
 RIG = PROTOCOLS["rig23"].units
 
