@@ -18,7 +18,7 @@ from rl.rubric import Rubric
 
 MEASURED = (
     "score", "au_f1", "au_intensity", "expression", "format", "consistency", "grounding",
-    "hallucination",
+    "hallucination", "affective_tree", "caption_facts", "choice", "attributes", "age",
 )  # fmt: skip
 Row = dict[str, Any]
 

@@ -73,6 +73,11 @@ class Rubric(Part):
     consistency: Weighed | None = None
     grounding: Weighed | None = None
     hallucination: Weighed | None = None
+    affective_tree: Weighed | None = None
+    caption_facts: Weighed | None = None
+    choice: Weighed | None = None
+    attributes: Weighed | None = None
+    age: Weighed | None = None
     length: Length | None = None
     repetition: Repetition | None = None
 

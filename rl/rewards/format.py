@@ -12,7 +12,8 @@ def grammar(completions: Sequence[Completion], truth: Sequence[str], **columns: 
     """1 for a completion with the blocks of the gold answer and nothing else, else 0.
 
     The blocks are read by the strict parser (one of each, not nested, nothing around them, no empty
-    think block, no key twice), the answer by the task. Never None.
+    think block, no key twice), the answer by the task. Where the gold states evidence, a think
+    block must state some, or its form would be paid for alone. Never None.
     """
     return [
         float(_fits(known(text), text_of(completion)))
@@ -28,4 +29,10 @@ def _fits(row: Known, text: str) -> bool:
     if TAGS[2] not in gold:
         return not any(tag in text for tag in TAGS)
     response = parse_response(text)
-    return isinstance(response, Response) and (response.thought is not None) == (TAGS[0] in gold)
+    wanted = parse_response(gold)
+    assert isinstance(wanted, Response), "gold is in the grammar"
+    if not isinstance(response, Response) or (response.thought is None) != (wanted.thought is None):
+        return False
+    if response.thought is None or wanted.thought is None:
+        return True
+    return bool(response.thought.statements) or not wanted.thought.statements

@@ -9,8 +9,9 @@ from rl.rewards.truth import Completion, Rewards, known, text_of
 
 
 def grounding(completions: Sequence[Completion], truth: Sequence[str], **columns: Any) -> Rewards:
-    """Share of the statements whose region fits their unit by FACS (`cheeks: … (AU6)`).
+    """Share of the stated units whose every region fits by FACS (`cheeks: … (AU6)`).
 
+    By unit: one that is stated in many regions must fit in all of them, and counts once.
     Without any statement 1 where the labels show nothing to state, else 0; what cannot be read gets
     0. None: the task states no evidence, or no unit is labelled.
     """
@@ -29,5 +30,5 @@ def grounding(completions: Sequence[Completion], truth: Sequence[str], **columns
 def _share(thought: Thought | None, empty: float) -> float:
     if thought is None:
         return 0.0
-    fits = [region_fits(statement) for statement in thought.statements]
-    return sum(fits) / len(fits) if fits else empty
+    astray = {s.action_unit for s in thought.statements if not region_fits(s)}
+    return 1.0 - len(astray) / len(thought.units) if thought.units else empty

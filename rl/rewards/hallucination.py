@@ -13,9 +13,9 @@ def hallucination(
 ) -> Rewards:
     """1 − |H| / |P|: P the stated units that are labelled, H those labelled below intensity 1.
 
-    This is 1 − the evaluation's `hallucinated`. Stating nothing makes nothing up and gets 1:
-    `au_f1` is what asks for evidence. What cannot be read gets 0. None: the task states no
-    evidence, or no unit is labelled.
+    This is 1 − the evaluation's `hallucinated`, which leaves out answers without evidence; they get
+    1 where the labels show nothing to state, else 0, or silence would be the surest way to be paid.
+    What cannot be read gets 0. None: the task states no evidence, or no unit is labelled.
     """
     rewards: Rewards = []
     for completion, text in zip(completions, truth, strict=True):
@@ -29,6 +29,10 @@ def hallucination(
             rewards.append(0.0)
             continue
         rated = [n for n in thought.units if n in labels]
+        if not thought.statements:
+            gold = evidence(row, row.exchange.text)
+            rewards.append(float(gold is not None and not gold.statements))
+            continue
         made_up = sum(labels[n] < TOLERANCE for n in rated)
         rewards.append(1.0 - made_up / len(rated) if rated else 1.0)
     return rewards

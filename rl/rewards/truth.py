@@ -6,14 +6,19 @@ question was asked.
 """
 
 import random
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from facellm.core.evidence import Statement
+from facellm.core.facs import ACTION_UNITS
 from facellm.core.grammar import ParseFailure
+from facellm.core.read_prose import negated, words
 from facellm.core.sample import FaceLabels, Record, Sample
 from facellm.tasks import TASKS
 from facellm.tasks.base import Exchange, labels_of
+from facellm.tasks.reasoning import ReasoningAnswer
 from facellm.tasks.response import Unanswerable
 
 Completion: TypeAlias = str | Sequence[dict[str, Any]]
@@ -73,8 +78,40 @@ def known(text: str) -> Known:
 
 @lru_cache(4096)
 def parsed(task: str, text: str) -> Any:
-    """What a task reads in a completion: an answer, `Unanswerable` or `ParseFailure`."""
-    return TASKS[task].parse(text)
+    """What a task reads in a completion: an answer, `Unanswerable` or `ParseFailure`.
+
+    Evidence whose words take its citation back is a failure too, see `taken_back`.
+    """
+    answer = TASKS[task].parse(text)
+    if isinstance(answer, ReasoningAnswer) and answer.thought is not None:
+        for statement in answer.thought.statements:
+            reason = taken_back(statement)
+            if reason is not None:
+                return ParseFailure(reason=reason, text=text)
+    return answer
+
+
+HEDGES = frozenset(("perhaps", "maybe", "possibly", "might", "may", "could", "either", "unclear"))
+_CODE = re.compile(r"AU ?[0-9]", re.I)
+_UNIT_OF = {unit.phrase: n for n, unit in ACTION_UNITS.items()}
+
+
+def taken_back(statement: Statement) -> str | None:
+    """How a statement's words deny the unit it cites; None where they do not.
+
+    A benchmark reads the citation alone. A model that is paid for citations would learn to write
+    `not raised (AU6, marked)`, or to cite one unit with the words of another.
+    """
+    text, cited = statement.text, f"AU{statement.action_unit}"
+    if negated(text):
+        return f"{text!r} is denied, and cites {cited}"
+    if not HEDGES.isdisjoint(words(text)):
+        return f"{text!r} is not sure, and cites {cited}"
+    if _CODE.search(text):
+        return f"{text!r} names units beside the cited {cited}"
+    if _UNIT_OF.get(text, statement.action_unit) != statement.action_unit:
+        return f"{text!r} is AU{_UNIT_OF[text]}, and cites {cited}"
+    return None
 
 
 def fails(answer: object) -> bool:

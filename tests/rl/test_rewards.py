@@ -211,7 +211,8 @@ def test_hallucination_is_the_share_of_evidence_that_is_there():
     assert one(hallucination, said(CHEEKS, CORNERS)) == 1.0
     assert one(hallucination, said(CHEEKS, BROWS)) == 0.5
     assert one(hallucination, said("mouth: lips parted (AU25, trace)", CHEEKS)) == 1.0
-    assert one(hallucination, said("absent: AU4")) == 1.0
+    assert one(hallucination, said("absent: AU4")) == 0.0  # silence is not paid for
+    assert one(hallucination, said("absent: AU4"), truth(labels=full("neutral"))) == 1.0
     assert one(hallucination, "AU4", None) == 0.0
 
 
