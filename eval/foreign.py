@@ -48,7 +48,8 @@ BARE = 2.0
 
 _NO_FACE = re.compile(
     r"(?:sorry,? |i'm sorry,? (?:but )?|unfortunately,? )?"
-    r"(?:no (?:human )?faces? (?:is|are|can be) (?:visible|seen|shown|present|detected|found)"
+    r"(?:no (?:human )?faces? (?:(?:is|are|can be|was|were) )?"
+    r"(?:visible|seen|shown|present|detected|found)"
     r"|(?:there (?:is|are)|i (?:can )?see) no (?:visible |human )?faces?"
     r"|there (?:isn't|is not) (?:a|any) (?:visible |human )?face"
     r"|i (?:do not|don't|cannot|can't) see (?:a|any) (?:human )?faces?)"

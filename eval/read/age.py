@@ -19,7 +19,8 @@ _KNOWN = word_set(
     two three people year years yr yrs old age aged ages month months estimated estimate
     approximately approx about around roughly circa apparent probably young younger teenager
     adult looking jahre alt etwa ungefähr ans environ âge années años unos
-    edad tiene aproximadamente so take
+    schätze schätzen ihn auf edad tiene tener aparenta alrededor aproximadamente avoir
+    so take
     """
 )
 SHORT = 12
@@ -40,6 +41,8 @@ _NUMBER_WORDS = re.compile(
 _TOLERANCE = re.compile(
     r"\(?\s*(?:±|\+/-|\+-|,?\s*give or take|,?\s*plus or minus)\s*[0-9]+"
     r"(?:\.[0-9]+)?(?:\s*years?)?\s*\)?"
+    r"|,?\s*\(?(?:give or take|plus or minus)(?: an?| a few| a couple of| one or two) years?\)?"
+    r"|,?\s*(?:give or take) a (?:few|couple of) years\b"
     r"|\bor so\b",
     re.I,
 )

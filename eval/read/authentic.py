@@ -10,16 +10,25 @@ from eval.read.understood import not_understood
 from facellm.core.grammar import ParseFailure
 
 _WORDS = Vocabulary({
-    **dict.fromkeys(("real", "authentic", "genuine", "unaltered", "unedited"), "real"),
+    **dict.fromkeys(
+        ("real", "authentic", "genuine", "unaltered", "unedited", "echt", "authentisch", "réelle",
+         "réel", "authentique", "auténtica", "auténtico", "真实", "真人", "本物"), "real"),
     **dict.fromkeys(
         ("fake", "manipulated", "synthetic", "deepfake", "a deepfake", "altered", "ai-generated",
-         "ai generated", "generated", "edited", "photoshopped"), "fake"),
+         "ai generated", "generated", "edited", "photoshopped", "gefälscht", "manipuliert",
+         "ki-generiert", "fausse", "faux", "truquée", "falsa", "falso", "manipulada", "伪造",
+         "合成", "偽物"), "fake"),
 })  # fmt: skip
 _KNOWN = frozenset(("been", "being", "ai", "digitally"))
-_SUBJECT = re.compile(r"\b(?:face|image|picture|photo|photograph|portrait|it|this|that)\b", re.I)
+_SUBJECT = re.compile(
+    r"\b(?:face|image|picture|photo|photograph|portrait|it|this|that|bild|foto|"
+    r"gesicht|es|visage|c'est|imagen|rostro)\b"
+    r"|图|照片|写真|画像|脸|顔",
+    re.I,
+)
 _OPPOSITE = {"real": "fake", "fake": "real"}
 BARE = 3
-"""Words up to which an answer may do without saying what is real or fake."""
+"""Words up to which a sentence may do without saying what is real or fake."""
 
 
 def read_authentic(text: str) -> bool | None:
@@ -36,8 +45,10 @@ def read_authentic(text: str) -> bool | None:
         for m in found
     }  # fmt: skip
     clear = all(m.polarity in (Polarity.STATED, Polarity.DENIED) for m in found)
-    said = " ".join(sentences(body.text))
-    about_it = _SUBJECT.search(said) or len(said.split()) <= BARE
+    said = sentences(body.text)
+    about_it = _SUBJECT.search(" ".join(said)) or all(
+        len(said[m.sentence].split()) <= BARE for m in found
+    )
     obscure = not_understood(body.text, found, _KNOWN)
     if len(sides) != 1 or not clear or not about_it or obscure:
         return None

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from eval.read.body import failure
 from eval.read.labels import Vocabulary, label_from_json, misspelt, read_label
-from eval.read.settle import ANSWER, FINAL, Kind, settle
+from eval.read.settle import ANSWER, FINAL, Kind, first_sentence, settle
 from eval.read.words import ADVERBS, CODES, EMOTIONS_IN_WORDS
 from facellm.core.emotions import EMOTIONS
 from facellm.core.grammar import ParseFailure
@@ -19,6 +19,8 @@ _MARK = re.compile(
     r"表情|情绪|感情)\s*(?:[:=]|->|→)\s*",
     re.I,
 )
+_OPTION = re.compile(r"\A\s*\(?[A-H][.)]\s+(?=\w)")
+"""The letter in front of a label, as in `Answer: D. Surprise`."""
 _COMPANY = re.compile(r",?\s+(?:with|accompanied by|followed by)\b", re.I)
 _EDGES = " \t\n\"'.,!:()[]"
 _BASIC = Vocabulary(EMOTIONS_IN_WORDS, ADVERBS)
@@ -73,4 +75,7 @@ def _kind(vocabulary: Vocabulary, codes: Mapping[str, str]) -> Kind[str]:
         from_json=lambda value: label_from_json(value, vocabulary),
         final=(FINAL, _DOMINANT),
         marks=(ANSWER, _MARK),
+        cut=lambda rest: first_sentence(
+            _OPTION.sub("", rest, count=1) if _OPTION.match(rest) else rest
+        ),
     )

@@ -75,6 +75,7 @@ _DENY = re.compile(rf"(?<![\w])(?:{_WORDS_DENY})(?![\w])|不|没|非|未|无(?!�
 _OPEN = re.compile(
     r"\b(?:(?:cannot|can't|can not)(?! (?:see|find|detect|observe)\b)|could not|couldn't|"
     r"unable|not sure|unsure|uncertain|unclear|"
+    r"at first|initially|first (?:thought|guess|impression)|"
     r"whether|if|hard to|difficult to|impossible to|fails? to)\b|\A\W*(?:were|had|should)\b",
     re.I,
 )
@@ -85,8 +86,7 @@ _DENIALS = re.compile(
 )
 _TENTATIVE = re.compile(
     r"\b(?:can(?! (?:\w+ly )?(?:see|observe|detect|identify)\b| be (?:\w+ly )?\w+(?:ed|en)\b)|"
-    r"could|may|might|maybe|perhaps|possibly|sometimes|often|typically|usually|either|"
-    r"at first|initially|first (?:thought|guess|impression)|"
+    r"could|may|might|maybe|perhaps|possibly|sometimes|often|typically|usually|commonly|generally|either|"
     r"vielleicht|peut-être|quizás?)\b|也许|可能|かもしれ",
     re.I,
 )
@@ -95,7 +95,8 @@ _DENY_AFTER = re.compile(
     r"\b(?:absent|missing|unlikely|inactive|excluded|incorrect|ruled out|absente|ausente|"
     r"inaktiv)\b|"
     r"\b(?:is|are|seems?|was|looks?)\s+(?:\w+ )?wrong\b)"
-    r"|\A-free\b|\A[^。、\s]{0,6}?(?:ない|なく|なかった|ません)"
+    r"|\A-free\b|\A(?:(?:と|や|も)AU ?[0-9]+)*[^。、\sA-Z]{0,16}?(?:ない|なく|なかった|ません)"
+    r"|\A(?:(?:和|与|及|以及|或)[^。，、；\s]{1,6}?)*[^。，、；\s]{0,4}?(?:不|没|未)(?!是|仅|只|但|要)"
     r"|\A[^.]{0,40}?(?<!\w)(?:nicht|not|no|non|pas|tampoco)\s*\Z",
     re.I,
 )
@@ -109,6 +110,13 @@ _CELL_DENIES = re.compile(
 """The cell or value right behind a mention, as in `| Fear | No |` and `AU9 (sneer): no`."""
 _AMONG = re.compile(r"\A\W*(?:of|among|between|out of)\s", re.I)
 """Begins a sentence that names what there is to choose from, and last what is chosen."""
+_FROM = re.compile(
+    r"\A\W*(?:choosing |selecting |picking )?from (?:the |these |those |all |your )?"
+    r"(?:(?:given|provided|listed|following|available|possible) )?"
+    r"(?:options?|labels?|list|categories|choices|emotions|classes|candidates)\b",
+    re.I,
+)
+"""The same, where only what it had named before counts as chosen."""
 _CHOSEN = re.compile(r",\s*(?!and\b|or\b|und\b|et\b|y\b)\w")
 _ALL_DENIED = re.compile(r"\b(?:none|neither) of (?:them|these|those|which)\b", re.I)
 """Denies everything that its sentence mentions before."""
@@ -118,7 +126,19 @@ _ASIDE = re.compile(
     re.I,
 )
 """A clause that begins so denies what it mentions and ends at its comma: no list goes on."""
-_MAY_AFTER = re.compile(r"\A\s*(?:may|might|could)\b", re.I)
+_DEFINED = re.compile(
+    r"\A\s+(?:is |are |can be |may be )?(?:often|typically|usually|commonly|generally|normally)\s+"
+    r"(?:characteri[sz]ed|associated|marked|indicated|expressed|shown|signall?ed|accompanied|"
+    r"involves?|includes?|shows?|presents?|comes?)\b",
+    re.I,
+)
+"""Follows what a sentence explains in general."""
+_INSTEAD = ("なく、", "なくて、")
+"""End a clause that denies, before what is said instead."""
+_MAY_AFTER = re.compile(
+    r"\A\s*(?:[|:=(–—-]\s*)?(?:may|might|could|maybe|perhaps|possibly|possible|uncertain|unsure)\b",
+    re.I,
+)
 _CONTINUES = re.compile(
     r"\A\s*(?:(?:or|nor|and|oder|ou|o|y|und|ni|noch)\s+)?(?:(?:any|of|a|an|no|the)\s+)*\Z", re.I
 )
@@ -166,6 +186,7 @@ def _in_sentence(sentence: str, find: Finder) -> list[tuple[Span, Polarity]]:
         if link in _CONTRASTS:
             conceded = [(k, Polarity.OPEN if p is Polarity.TENTATIVE else p) for k, p in found[at:]]
             found[at:], at = conceded, len(found)
+        goes_on = goes_on and not sentence.endswith(_INSTEAD, 0, start)
         carried = last if goes_on and not aside else None
         aside = _ASIDE.match(sentence[start:end]) is not None
         last = None
@@ -181,10 +202,24 @@ def _in_sentence(sentence: str, find: Finder) -> list[tuple[Span, Polarity]]:
                 polarity = carried or polarity
             if heading is not None and span.start >= heading.end():
                 polarity = Polarity.DENIED
-            carried, last, place = polarity, polarity, span.end
+            before = _before(words, polarity, span)
+            carried, last, place = polarity, polarity if before else None, span.end
             found.append((span, polarity))
+    return _without_offered(sentence, found)
+
+
+def _without_offered(
+    sentence: str, found: list[tuple[Span, Polarity]]
+) -> list[tuple[Span, Polarity]]:
+    """What a sentence mentions, without what it names only to choose from it."""
     chosen = len(found) > 1 and _CHOSEN.search(sentence[found[-2][0].end : found[-1][0].start])
-    return found[-1:] if chosen and _AMONG.match(sentence) else found
+    if not chosen:
+        return found
+    if _AMONG.match(sentence):
+        return found[-1:]
+    offered = _FROM.match(sentence) and found[-1][0].key in {span.key for span, _ in found[:-1]}
+    left = [(span, Polarity.OPEN) for span, _ in found[:-1]]
+    return [*left, found[-1]] if offered else found
 
 
 def _clauses(sentence: str, spans: Sequence[Span]) -> Iterator[tuple[int, int, str]]:
@@ -219,7 +254,7 @@ _TURNS = {Polarity.OPEN: _OPEN, Polarity.DENIED: _DENY, Polarity.TENTATIVE: _TEN
 
 
 def _polarity(words: dict[Polarity, int], span: Span, after: str) -> Polarity:
-    if _before(words, Polarity.OPEN, span):
+    if _before(words, Polarity.OPEN, span) or _DEFINED.match(after):
         return Polarity.OPEN
     if _before(words, Polarity.DENIED, span) or _DENY_AFTER.match(after):
         return Polarity.DENIED

@@ -49,6 +49,14 @@ _WITHHELD = (
         ),
         "the answer is refused",
     ),
+    (
+        re.compile(
+            r"\btoo \w+ to (?:judge|tell|say|see|determine|assess|read|make out|identify|"
+            r"recogni[sz]e|estimate)\b",
+            re.I,
+        ),
+        "the answer is said to be out of sight",
+    ),
     (re.compile(r"\bI (?:disagree|(?:do not|don't) agree)\b", re.I), "the answer is disowned"),
     (
         re.compile(

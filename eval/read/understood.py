@@ -24,7 +24,7 @@ from eval.read.lexicon import (
 from eval.read.polarity import Mention, Polarity, denials, sentences
 
 _CUT = re.compile(
-    r"\s*(?:,(?![0-9])|[;()，、；（）]|[—–]|\s-\s)\s*"
+    r"\s*(?:,(?![0-9])|:(?![0-9])|[;()，、；（）]|[—–]|\s-\s)\s*"
     r"|(?<!judging )(?=\b(?:because|with|given|by|through|via)\b)",
     re.I,
 )

@@ -20,10 +20,12 @@ WORDS: dict[str, Value] = {
 
 BESIDE = word_set(
     """
-    a b c d e weak action actions unit units active activated activation inactive intensity
-    strength code codes coded scored score corresponds corresponding name description yes no
-    scale out trace total maximum list facs l'intensité intensité intensität intensidad stärke
-    mit à con aktiv aktive sichtbar unités actives visibles observan detectan unidades acción
+    a b c d e weak mild moderate strong severe pronounced marked extreme action actions unit units
+    active activated activation inactive intensity strength code codes coded scored score
+    corresponds corresponding name description yes no scale out trace total maximum list facs
+    l'intensité intensité intensität intensidad stärke mit à con aktiv aktive sichtbar unités
+    actives visibles observan detectan unidades acción acciones son activas activos activadas
+    activados activées activés aktiviert aktivierte aktiven aktionseinheiten niveau nivel stufe hat
     """
 ).union(EMOTIONS_IN_WORDS, WORDS)
 """Words that may stand beside units."""
@@ -31,8 +33,8 @@ _LINK = re.compile(
     r"(?:[\s:=|(\[~≈→]|->|[-–—]\s"
     rf"|,(?=\s*(?:at|with|intensity|strength|level|{'|'.join(INTENSITY_WORDS)})\b)"
     r"|\b(?:is|at|with|has|an?|intensity|strength|level|of|about|around|approximately|roughly|"
-    r"mit|bei|liegt|ist|Intensität|Stärke|intensité|est|intensidad|es|de|con|avec)\b"
-    r"|\)(?=\s*(?:(?:is|at)\b|[:=]))|的?强度为?|为"
+    r"mit|bei|liegt|ist|hat|die|eine|une|una|tiene|Stufe|niveau|nivel|Intensität|Stärke|intensité|est|intensidad|es|de|con|avec)\b"
+    r"|\)(?=\s*(?:(?:is|at)\b|[:=]))|\s*的?\s*强度\s*[为是]?|为"
     r"|(?:[a-z]+\s+){1,2}(?=\(\s*[0-9]))+",
 )
 _NUMBER = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+|,[0-9]+(?![0-9.]))?)(?![0-9A-Za-z])")

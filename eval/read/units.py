@@ -39,7 +39,8 @@ _NOTHING = re.compile(
     re.I,
 )
 _NO_UNITS = re.compile(
-    r"\b(?:no|none of the|keine|aucune|ninguna) (?:\w+ )?(?:AUs?|action units?)\b(?!\s*[0-9])|"
+    r"\b(?:no|none of the|keine|aucune|ninguna) (?:\w+ )?(?:AUs?|action units?|"
+    r"aktionseinheit(?:en)?|unités? d'action|unidad(?:es)? de acción)\b(?!\s*[0-9])|"
     r"(?:未|没有)[^。\n]*AU(?!\s*[0-9])",
     re.I,
 )
@@ -202,7 +203,7 @@ def _codes(sentence: str) -> Iterator[Span]:
 
 def _name_behind(rest: str) -> tuple[int | None, int]:
     """The FACS name right behind a code and how far it reaches, as in `AU6 (Cheek Raiser)`."""
-    match = re.match(r"\s*(?:[(:]|[-–—]\s)\s*", rest)
+    match = re.match(r"\s*(?:[(:|]|[-–—]\s)\s*", rest)
     name = _NAME.match(rest, match.end()) if match else None
     if match is None or name is None:
         return None, 0

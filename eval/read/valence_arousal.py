@@ -31,7 +31,7 @@ _RANGE = (
     r"(?:\s*[(\[](?:range|from|in)?\s*[+-]?1(?:\.0)?\s*(?:to|\.\.\.?|,|-|–)\s*\+?1(?:\.0)?[)\]])?"
 )
 _LINK = (
-    r"\s*(?:(?:[:=≈~|(→]|->|is|of|about|around|approximately|roughly|score|value|"
+    r"\s*(?:(?:[:=≈~|(→]|->|is|as|to be|of|about|around|approximately|roughly|score|value|"
     r"at|liegt|bei|ist|est|de|es|slightly|mildly|moderately|very|positive|negative|neutral|low|high)\s*)*"
 )
 _NUMBER = r"([+-]?(?:[0-9]+(?:\.[0-9]+|,[0-9]+)?|\.[0-9]+))(?![0-9A-Za-z])"
