@@ -181,6 +181,26 @@ def serve(
 
 
 @app.command()
+def ui(
+    server: Annotated[
+        str | None,
+        typer.Option(help="Address of a running `facellm serve`; left out, one is started."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A name under which browsers reach the page.")
+    ] = None,
+    model: Model = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Open a web page: drop a picture or clip, see what is read and where, ask about it."""
+    from serve.ui.launch import launch
+
+    launch(server, host, port, api_key, model, allow_host or [])
+
+
+@app.command()
 def train(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
     """Train a model by a recipe; in several processes under torchrun."""
     from facellm.train import run

@@ -1,0 +1,46 @@
+// Small helpers for the document. Text always enters as text, never as markup.
+
+export const $ = (id) => document.getElementById(id);
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+/** An element; attributes that start with `on` are event listeners. */
+export const el = (tag, attributes = {}, ...children) =>
+  fill(document.createElement(tag), attributes, children);
+
+/** An element of SVG. */
+export const svg = (tag, attributes = {}, ...children) =>
+  fill(document.createElementNS(SVG, tag), attributes, children);
+
+/** Shows or hides parts of the page. */
+export function show(wanted, ...ids) {
+  for (const id of ids) $(id).hidden = !wanted;
+}
+
+/** Tells people who do not see the page what has happened. */
+export function announce(text) {
+  $("status").textContent = text;
+}
+
+/** Runs listeners while a pointer is over a node or it has the focus. */
+export function onAttention(node, begin, end) {
+  for (const name of ["mouseenter", "focus"]) node.addEventListener(name, begin);
+  for (const name of ["mouseleave", "blur"]) node.addEventListener(name, end);
+  return node;
+}
+
+/** Colours outside of style sheets: the policy of the page allows no `style` attributes. */
+export function place(node, styles) {
+  for (const [name, value] of Object.entries(styles)) node.style.setProperty(name, value);
+  return node;
+}
