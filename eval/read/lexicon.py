@@ -34,16 +34,17 @@ difficult hard determine tell exact exactly step too pattern yes must although t
 side sides
 """
 _ASSERTING = """
-show shows showing shown look looks looking appear appears appearing seem seems seeming display
-displays displaying displayed express expresses expressing expressed exhibit exhibits exhibiting
-exhibited convey conveys conveying conveyed suggest suggests suggesting suggested indicate indicates
-indicating indicated read reads reveal reveals revealing revealed feel feels feeling depict depicts
-depicting depicted reflect reflects reflecting portray portrays demonstrate demonstrates
-demonstrating communicate communicates radiate radiates signal signals signaling point points match
-matches matching correspond corresponds fit fits consistent classify classified classification
-categorize categorized labeled labelled identify identified detect detected recognized observe
-observed see seen visible present interpret interpreted describe described characterized call go
-choose experience experiencing associated towards toward leaning lean closest answer
+make makes making show shows showing shown look looks looking appear appears appearing seem seems
+seeming display displays displaying displayed express expresses expressing expressed exhibit
+exhibits exhibiting exhibited convey conveys conveying conveyed suggest suggests suggesting
+suggested indicate indicates indicating indicated read reads reveal reveals revealing revealed feel
+feels feeling depict depicts depicting depicted reflect reflects reflecting portray portrays
+demonstrate demonstrates demonstrating communicate communicates radiate radiates signal signals
+signaling point points match matches matching correspond corresponds fit fits consistent classify
+classified classification categorize categorized labeled labelled identify identified detect
+detected recognized observe observed see seen visible present interpret interpreted describe
+described characterized call go choose experience experiencing associated towards toward leaning
+lean closest answer
 """
 _SUBJECTS = """
 face faces facial person man men woman women boy girl child toddler baby individual subject

@@ -48,7 +48,8 @@ AFTER = 120
 """Characters behind a mention that can deny it."""
 
 _IDIOMS = re.compile(
-    r"\bnot only\b|\bno doubt\b(?: about it)?|\bwithout (?:a |any )?doubt\b|\bno problem\b|"
+    r"\bnot only\b|,?\s*\b(?:and )?nothing else\b(?! than)|\bno doubt\b(?: about it)?|\bwithout (?:a |any )?"
+    r"doubt\b|\bno problem\b|"
     r"\b(?:I'?m|I am|I(?:'d| would) be|we are|we're|I) (?:very |so )?"
     r"(?:afraid|happy|glad|sad|surprised|fear|sorry)\b|"
     r"\bhappy to (?:help|assist|answer|describe|analy[sz]e)\b",
@@ -104,7 +105,7 @@ _CELL_DENIES = re.compile(
     r"\s*(?:(?:\||:|=|->|→|[-–—])|\([^()\n]{0,40}\)\s*[:=→-]?)\s*"
     r"(?:(?:no|not|false|absent|nein|nicht|non)(?![\w'-])|[✗✘❌])"
     r"|\s*\([^()\n]{0,40}\)\s*(?:is|are|was) (?:not|absent|wrong|incorrect)\b"
-    r"|\s*not (?:present|active|visible|seen|found|there|\w+ed)\b",
+    r"|\s*not (?:present|active|visible|seen|found|there|at all|\w+ed)\b",
     re.I,
 )
 """The cell or value right behind a mention, as in `| Fear | No |` and `AU9 (sneer): no`."""

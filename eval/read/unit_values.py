@@ -33,7 +33,7 @@ _LINK = re.compile(
     r"(?:[\s:=|(\[~≈→]|->|[-–—]\s"
     rf"|,(?=\s*(?:at|with|intensity|strength|level|{'|'.join(INTENSITY_WORDS)})\b)"
     r"|\b(?:is|at|with|has|an?|intensity|strength|level|of|about|around|approximately|roughly|"
-    r"mit|bei|liegt|ist|hat|die|eine|une|una|tiene|Stufe|niveau|nivel|Intensität|Stärke|intensité|est|intensidad|es|de|con|avec)\b"
+    r"rated|graded|mit|bei|liegt|ist|hat|die|eine|une|una|tiene|Stufe|niveau|nivel|Intensität|Stärke|intensité|est|intensidad|es|de|con|avec)\b"
     r"|\)(?=\s*(?:(?:is|at)\b|[:=]))|\s*的?\s*强度\s*[为是]?|为"
     r"|(?:[a-z]+\s+){1,2}(?=\(\s*[0-9]))+",
 )

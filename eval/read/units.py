@@ -54,6 +54,10 @@ _DEFINES = re.compile(
     rf"AU ?[0-9]+ (?:is|means|denotes|describes|stands for|refers to) (?:the )?(?:{_NAME.pattern})",
     re.I,
 )
+_TABLE = re.compile(
+    r"^[ \t|]*(?:AUs?|action units?)(?: ?(?:number|code|no\.?|#))?[ \t]*\|[^\n]*$", re.I | re.M
+)
+_FIRST_CELL = re.compile(r"^([ \t|]*)(?=[0-9]{1,2}[ \t]*\|)", re.M)
 _LIST_NUMBER = re.compile(r"^\s*[0-9]{1,2}[.)]\s", re.M)
 NEAR = 12
 """Characters in front of a name that may hold its number."""
@@ -116,6 +120,14 @@ def _from_text(text: str) -> Stated | ParseFailure:
         return {} if _NO_UNITS.search(text) else fail("no action unit is named")
     reason = _unsettled(text, found) or not_understood(text, mentioned, BESIDE)
     return fail(reason) if reason else _checked(found)
+
+
+def _coded(text: str) -> str:
+    """A text whose tables, where their first column is of units, say so in every row."""
+    head = _TABLE.search(text)
+    if head is None:
+        return text
+    return text[: head.end()] + _FIRST_CELL.sub(r"\1AU", text[head.end() :])
 
 
 def _unsettled(text: str, found: Sequence[tuple[int, Value]]) -> str | None:
@@ -226,7 +238,7 @@ def _alternatives(text: str) -> str | None:
 
 
 _KIND: Kind[Stated] = Kind(
-    from_text=_from_text,
+    from_text=lambda text: _from_text(_coded(text)),
     from_segment=_from_text,
     from_json=lambda value: _from_json(value),
     cut=first_line,

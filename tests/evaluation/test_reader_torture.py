@@ -17,9 +17,9 @@ written before they were run, and mended for afterwards. At first sight it read 
                                                           one expectation changed)
 
 and the reader before the last change of approach read of last2 76 % right with 20 % wrong guesses,
-of last3 83 % with 17 %. All but last4 to last6 are by one author, who knew
-how the reader works; last4 is by another who had not seen its words. Five expectations of last4 were
-changed afterwards, because older sets expect otherwise of the same form of answer.
+of last3 83 % with 17 %. All but last4 to last6 are by one author, who knew how the reader works;
+last4 is by another who had not seen its words. Five expectations of last4 were changed afterwards,
+because older sets expect otherwise of the same form of answer.
 Expect such figures, not the level asserted here, on a style that no set has. An abstention is an
 answer that a person reads and the reader does not; a wrong guess is the worst it can do.
 """
@@ -49,7 +49,7 @@ SEVERAL_KINDS = ("fresh2", "last2", "last3", "last4", "last5", "last6")
 LEAST = {
     "tuned": 0.997, "development": 0.989, "fresh": 0.986, "last": 0.98,
     "fresh2 development": 0.976, "fresh2 held out": 0.948, "last2": 0.92,
-    "last3": 0.972, "last4": 0.984, "last5": 0.992, "last6": 0.96,
+    "last3": 0.972, "last4": 0.984, "last5": 0.992, "last6": 0.97,
 }  # fmt: skip
 """Share of each set that has to be read as expected."""
 GUESSED: set[str] = set()
@@ -135,6 +135,11 @@ def test_an_answer_in_a_frame_that_asserts_nothing_is_unread(kind, frame):
 def test_at_least_99_percent_of_every_kind_are_read_as_expected(kind):
     rows = [{"kind": kind, **row} for row in cases(kind)]
     assert len(wrongly_read(rows)) <= 0.01 * len(rows)
+
+
+def test_at_least_99_percent_of_all_sets_together_are_read_as_expected():
+    rows = [row for name in LEAST for row in rows_of(name)]
+    assert len(rows) >= 2300 and len(wrongly_read(rows)) <= 0.01 * len(rows)
 
 
 def test_there_are_enough_cases():
