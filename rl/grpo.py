@@ -15,16 +15,19 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig
 
 from facellm.checkpoint import checkpoint_folder
+from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import claim, dump
 from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor
 from facellm.train import lora
 from facellm.train.assemble import save
 from facellm.train.log import forget_after
 from facellm.train.parts import freeze
+from rl.held_out import HeldOutReward
 from rl.journal import Journal, draw
-from rl.prompts import Prompts, check_labels
+from rl.prompts import Prompts, Slots, check_labels
 from rl.recipe import PRESETS, Recipe
 from rl.rollouts import RolloutProcessor
+from rl.schedule import STATE_FILE, Schedule
 from rl.start import check_start
 from rl.trainer import FaceGRPOTrainer
 from rl.watch import STAGE, Watch
@@ -50,6 +53,8 @@ def train(recipe: Recipe) -> Path:
     if main:
         for name in ("log.jsonl", "completions.jsonl"):
             forget_after(recipe.output_dir / name, STAGE, step)
+    if last and trainer.schedule is not None:
+        trainer.schedule.load(Path(last) / STATE_FILE)
     if last:
         print(f"resuming at step {step}", flush=True)
     else:
@@ -69,7 +74,8 @@ def make_trainer(
         FaceLLMError: a corpus without what tasks and rubric need, or a part the model has not.
     """
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    count = -(-recipe.max_steps // recipe.num_iterations) * recipe.prompts_per_step * processes
+    per_round = recipe.prompts_per_step * processes
+    count = -(-recipe.max_steps // recipe.num_iterations) * per_round
     prompts = Prompts(recipe, count)
     check_labels(recipe, prompts)
     torch.manual_seed(recipe.seed)
@@ -89,11 +95,30 @@ def make_trainer(
         callbacks=[Journal(recipe.output_dir / "log.jsonl", watch)],
     )
     # TRL asks for a Dataset; its loader takes rows from anything that has them.
-    trainer.train_dataset = prompts
+    trainer.train_dataset = trainer.prompts = prompts
+    if recipe.schedule == "utility":
+        trainer.train_dataset = Slots(count)
+        trainer.schedule = scheduled(recipe, per_round)
+    if recipe.held_out.prompts:
+        trainer.add_callback(HeldOutReward(trainer, recipe, per_round))
     trainer.watch = watch
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     return trainer
+
+
+def scheduled(recipe: Recipe, per_round: int) -> Schedule:
+    """The schedule over a recipe's pool, at its beginning.
+
+    Raises:
+        FaceLLMError: a pool smaller than what one round asks.
+    """
+    pool = recipe.pool or 0
+    if pool < per_round:
+        raise FaceLLMError(
+            f"a pool of {pool} prompts is too small for rounds of {per_round}; make it larger"
+        )
+    return Schedule(pool, per_round, recipe.seed)
 
 
 def config(recipe: Recipe) -> GRPOConfig:

@@ -58,8 +58,14 @@ class Journal(TrainerCallback):
 
 
 PANELS = {
-    "rewards": ("reward", "rewards/"),
-    "shares": ("parse_failures", "zero_advantage", "same_", "completions/clipped_ratio"),
+    "rewards": ("reward", "rewards/", "held_out"),
+    "shares": (
+        "parse_failures",
+        "zero_advantage",
+        "same_",
+        "completions/clipped_ratio",
+        "schedule/",
+    ),
     "entropy, KL": ("entropy", "kl"),
     "tokens": ("completions/mean_length",),
 }
@@ -73,15 +79,14 @@ def draw(log: Path, out: Path) -> None:
     rows = [row for row in read_log(log) if "alarm" not in row and row.get("stage") == STAGE]
     if not rows:
         return
-    steps = [row["step"] for row in rows]
     names = [n for n in dict.fromkeys(k for row in rows for k in row) if not n.endswith("/std")]
     figure = Figure(figsize=(4.5 * len(PANELS), 4.5), layout="constrained")
     for axis, (title, starts) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         for name in (name for name in names if name.startswith(starts)):
-            values = [row.get(name, float("nan")) for row in rows]
+            points = [(row["step"], row[name]) for row in rows if name in row]
             label = name.removeprefix("rewards/").removesuffix("/mean")
-            mark = "o" if len(values) < 2 else ""
-            axis.plot(steps, values, label=label, linewidth=1.2, marker=mark)
+            mark = "o" if len(points) < 2 else ""
+            axis.plot(*zip(*points, strict=True), label=label, linewidth=1.2, marker=mark)
         axis.set_title(title)
         axis.set_xlabel("step")
         axis.grid(alpha=0.25)

@@ -7,7 +7,7 @@ Row n of a run is the same however often the run is resumed: everything about it
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -27,6 +27,7 @@ LOOKED_AT = 64
 """Rows on which every reward must find labels somewhere."""
 
 Row = dict[str, Any]
+Split = Literal["train", "test"]
 
 
 def with_landmarks(image: Image.Image, sample: Sample) -> Image.Image:
@@ -36,16 +37,19 @@ def with_landmarks(image: Image.Image, sample: Sample) -> Image.Image:
 
 
 class Prompts:
-    """Rows with `prompt`, `images`, `task` and `truth`, drawn from the train splits of corpora.
+    """Rows with `prompt`, `images`, `task` and `truth`, drawn from a split of corpora.
+
+    With a pool, row n is row n modulo the pool's size.
 
     Raises:
-        FaceLLMError: a corpus without training faces, or a task whose labels no face has.
+        FaceLLMError: a corpus without faces in the split, or a task whose labels no face has.
     """
 
-    def __init__(self, recipe: Recipe, count: int) -> None:
+    def __init__(self, recipe: Recipe, count: int, split: Split = "train") -> None:
         self.seed, self.count = recipe.seed, count
+        self.pool = recipe.pool
         self.folders = [corpus.path for corpus in recipe.corpora]
-        self.samples = [_training(corpus.path, corpus.limit) for corpus in recipe.corpora]
+        self.samples = [_of_split(corpus.path, split, corpus.limit) for corpus in recipe.corpora]
         self.weights = [corpus.weight for corpus in recipe.corpora]
         self.tasks = recipe.tasks
 
@@ -54,7 +58,7 @@ class Prompts:
 
     def truth(self, index: int) -> tuple[Path, Truth]:
         """The corpus and the question of a row."""
-        rng = random.Random(f"{self.seed} {index}")
+        rng = random.Random(f"{self.seed} {index % self.pool if self.pool else index}")
         task = rng.choices(list(self.tasks), list(self.tasks.values()))[0]
         for _ in range(TRIES):
             corpus = rng.choices(range(len(self.samples)), self.weights)[0]
@@ -81,17 +85,30 @@ class Prompts:
         }
 
 
-def _training(folder: Path, limit: int | None) -> list[Sample]:
-    """Training pictures, each with the faces that have points."""
+class Slots:
+    """Rows that hold their number alone: a schedule says what is asked when their turn comes."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Row:
+        return {"row": index}
+
+
+def _of_split(folder: Path, split: Split, limit: int | None) -> list[Sample]:
+    """Pictures of a split, each with the faces that have points."""
     kept = []
     for sample in read_samples(folder):
         faces = [face for face in sample.faces if face.points is not None]
-        if sample.split == "train" and faces:
+        if sample.split == split and faces:
             kept.append(sample.model_copy(update={"faces": faces}))
         if len(kept) == limit:
             break
     if not kept:
-        raise FaceLLMError(f"corpus {folder} has no face with landmarks in its train split")
+        raise FaceLLMError(f"corpus {folder} has no face with landmarks in its {split} split")
     return kept
 
 

@@ -59,6 +59,15 @@ class StartCheck(Part):
     """Share of the prompts whose answers must not all get the same reward."""
 
 
+class HeldOut(Part):
+    """The reward on prompts that are not trained on, measured as the run goes."""
+
+    prompts: int = Field(default=0, ge=0)
+    """Faces of the test splits, the same in every run; 0 measures nothing."""
+    every: int = Field(default=10, gt=0)
+    """Steps between two measurements; the start and the end are measured too."""
+
+
 class Recipe(Part):
     """A whole run. Names and meanings are those of transformers and TRL where they have them."""
 
@@ -72,6 +81,11 @@ class Recipe(Part):
     tasks: dict[str, float] = Field(default_factory=lambda: {"reasoning": 1.0}, min_length=1)
     """Task → share of the prompts."""
     rubric: Rubric
+    pool: int | None = Field(default=None, gt=0)
+    """Different prompts in the whole run; None: every draw is a new one."""
+    schedule: Literal["plain", "utility"] = "plain"
+    """Ask the pool's prompts in turn, or those that teach most (`rl.schedule`)."""
+    held_out: HeldOut = HeldOut()
     train: list[PartName] = Field(default_factory=lambda: list(TRAINED))
     """Parts that learn, of vision_tower, region_encoder, projector and language_model."""
     lora: Lora | None = None
@@ -136,6 +150,8 @@ class Recipe(Part):
             )
         if self.save_steps % self.num_iterations:
             raise ValueError("save_steps must be a multiple of num_iterations, or answers are lost")
+        if self.schedule == "utility" and self.pool is None:
+            raise ValueError("schedule utility draws from a pool; name its size, such as pool: 512")
         if not self.train:
             raise ValueError(f"train names no part; choose of {', '.join(PARTS)}")
         if self.lora is not None and "language_model" not in self.train:

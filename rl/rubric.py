@@ -10,6 +10,7 @@ from facellm.core.facs import PROTOCOLS
 from facellm.core.recipe import Part, no_option
 from rl import rewards
 from rl.rewards.stated import Place
+from rl.rewards.truth import Completion
 
 Given = Callable[..., list[float | None]]
 """A reward function, called with the columns of a batch by name."""
@@ -105,6 +106,11 @@ class Rubric(Part):
                 function = _named(name, partial(_FUNCTIONS[name], **options))
                 found.append(Reward(name, part.weight, function))
         return found
+
+    def totals(self, completions: Sequence[Completion], **columns: Any) -> list[float | None]:
+        """The weighted sum of each completion, see `total`; columns are those of a batch."""
+        given = [r.function(completions=completions, **columns) for r in self.rewards()]
+        return [self.total(parts) for parts in zip(*given, strict=True)]
 
     def total(self, parts: Sequence[float | None]) -> float | None:
         """Σ weight · reward over the scored parts; None where none is."""

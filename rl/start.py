@@ -4,10 +4,9 @@ GRPO strengthens what a model already samples. One that never answers in the gra
 to strengthen; one whose answers all earn the same has nothing to choose between.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from trl.data_utils import prepare_multimodal_messages
 
 from facellm.core.errors import FaceLLMError
 from facellm.core.grammar import ParseFailure
@@ -75,23 +74,19 @@ def check_start(trainer: FaceGRPOTrainer, recipe: Recipe) -> Start | None:
 def _try(trainer: FaceGRPOTrainer, recipe: Recipe) -> Start:
     check, group = recipe.check, recipe.num_generations
     prompts = Prompts(recipe.model_copy(update={"seed": recipe.seed + ELSEWHERE}), check.prompts)
-    rewards = recipe.rubric.rewards()
     readable, totals, example = 0, [], ""
-    trainer.model.eval()
     for first in range(0, check.prompts, recipe.prompts_per_step):
         drawn = range(first, min(first + recipe.prompts_per_step, check.prompts))
         rows = [row for row in map(prompts.__getitem__, drawn) for _ in range(group)]
-        asked = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in rows]
-        _, ids, _, completions, *_ = trainer._generate(asked)
-        columns: dict[str, Any] = {"truth": [r["truth"] for r in rows], "completion_ids": ids}
-        parts = [reward.function(completions=completions, **columns) for reward in rewards]
-        totals += [recipe.rubric.total(own) or 0.0 for own in zip(*parts, strict=True)]
+        completions, ids = trainer.answers(rows)
+        truth = [row["truth"] for row in rows]
+        given = recipe.rubric.totals(completions, truth=truth, completion_ids=ids)
+        totals += [total or 0.0 for total in given]
         for row, completion in zip(rows, completions, strict=True):
             answer = parsed(row["task"], text_of(completion))
             readable += not isinstance(answer, ParseFailure)
             if isinstance(answer, ParseFailure) and not example:
                 example = f"{answer.text[:60]!r} ({answer.reason[:80]})"
-    trainer._metrics["eval"].clear()
     grouped = [totals[i : i + group] for i in range(0, len(totals), group)]
     varied = sum(max(own) - min(own) > 1e-9 for own in grouped) / len(grouped)
     return Start(readable / len(totals), varied, sum(totals) / len(totals), example)

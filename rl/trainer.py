@@ -5,14 +5,21 @@ prompts ─ processor ─► generate ──────────────
                                  └─► loss: new log-probabilities ────────┴──────┘
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOTrainer
+from trl.data_utils import prepare_multimodal_messages
 
 from facellm.core.errors import FaceLLMError
+from rl.prompts import Prompts, Row
+from rl.rewards.truth import Completion
 from rl.rollouts import ALIAS, unpack
+from rl.schedule import STATE_FILE, Schedule
 from rl.watch import Watch
 
 
@@ -20,6 +27,30 @@ class FaceGRPOTrainer(GRPOTrainer):
     """GRPO for models with landmarks; see `rl.rollouts` for how these travel."""
 
     watch: Watch | None = None
+    schedule: Schedule | None = None
+    prompts: Prompts
+    """What is asked; with a schedule, the pool that it draws from."""
+    round: int = 0
+    drawn: Sequence[int] = ()
+    """The schedule's prompts of this round, those of all processes."""
+
+    def answers(self, rows: Sequence[Row]) -> tuple[list[Completion], list[list[int]]]:
+        """Completions and their ids, sampled outside of what training counts; a row each."""
+        training = self.model.training
+        self.model.eval()
+        asked = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in rows]
+        _, ids, _, completions, *_ = self._generate(asked)
+        self._metrics["eval"].clear()
+        self.model.train(training)
+        return completions, ids
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        if self.schedule is not None:
+            per_round = self.schedule.per_round
+            self.round = inputs[0]["row"] // per_round
+            self.drawn = self.schedule.draw(self.round)
+            inputs = [self.prompts[self.drawn[slot["row"] % per_round]] for slot in inputs]
+        return super()._generate_and_score_completions(inputs)
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         # Trainer puts everything in training mode each step. Batch statistics would make the answer
@@ -95,6 +126,21 @@ class FaceGRPOTrainer(GRPOTrainer):
                 (self.accelerator.process_index + 1) * len(inputs),
             )
             numbers = self.watch.see(inputs, completions, rewards[own].tolist())
-            for name, value in numbers.items():
-                self._metrics["train"][name].append(value)
+            self._note(numbers)
+        if self.schedule is not None:
+            weights = self.reward_weights.to(rewards.device) * ~rewards.isnan()
+            shares = (weights * rewards.nan_to_num()).sum(1) / weights.sum(1)  # 0/0: unscored
+            grouped = shares.view(-1, self.num_generations).cpu().double().numpy()
+            self.schedule.learn(self.round, list(self.drawn), grouped)
+            self._note(self.schedule.numbers(self.round))
         return rewards
+
+    def _note(self, numbers: dict[str, float]) -> None:
+        for name, value in numbers.items():
+            self._metrics["train"][name].append(value)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        if self.schedule is not None and self.is_world_process_zero():
+            name = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+            self.schedule.save(Path(self._get_output_dir(trial)) / name / STATE_FILE)

@@ -7,14 +7,14 @@ into separately, at the model's own vision module.
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from rl_recipes import recipe
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from facellm.core.errors import FaceLLMError
-from facellm.core.recipe import check, dump
+from facellm.core.recipe import dump
 from facellm.model.vision import ABSENT
 from rl import run
 from rl.grpo import make_trainer
@@ -22,24 +22,6 @@ from rl.prompts import LANDMARKS
 from rl.recipe import Recipe
 from rl.rollouts import ALIAS, RolloutProcessor, pack, unpack
 from rl.trainer import FaceGRPOTrainer
-
-TOKENS = 64
-
-
-def recipe(folder: Path, checkpoint: Path, *corpora: Path, **options: Any) -> Recipe:
-    """A debug model seldom stops: how soon it does is what its answers differ in."""
-    return check(
-        Recipe,
-        {
-            "output_dir": folder, "model_name_or_path": checkpoint,
-            "corpora": [{"path": path} for path in corpora],
-            "rubric": {"length": {"free": 1, "limit": TOKENS}},
-            "num_generations": 4, "per_device_train_batch_size": 8, "max_steps": 2,
-            "max_completion_length": TOKENS, "learning_rate": 1e-3, "use_cpu": True, "threads": 1,
-            "evaluate": 0, "check": {"prompts": 0}, "save_steps": 2,
-        } | options,
-        "recipe",
-    )  # fmt: skip
 
 
 def trainer_of(made: Recipe) -> FaceGRPOTrainer:
