@@ -31,12 +31,19 @@ class Service:
 
     def __init__(self, port: int, control: Connection) -> None:
         self.url = f"http://127.0.0.1:{port}/v1"
-        self._control = control
+        self._port, self._control = port, control
 
     def served(self) -> Served:
-        """What it saw so far."""
+        """What it saw since the last call of this."""
         self._control.send("served")
         return Served(*self._control.recv())
+
+    def most(self, calls: int, at_once: int) -> float:
+        """Calls a second that the server gives a client that does nothing but ask."""
+        self.served()
+        asyncio.run(_ask(self._port, calls, at_once))
+        served = self.served()
+        return served.calls / served.seconds
 
 
 @contextmanager
@@ -62,6 +69,21 @@ def _main(control: Connection, delay: float, at_once: int) -> None:
     asyncio.run(_Server(delay, at_once).main(control))
 
 
+async def _ask(port: int, calls: int, at_once: int) -> None:
+    """Send the same request over and over, over as many connections as calls at once."""
+    asked = b"POST / HTTP/1.1\r\ncontent-length: 2000\r\n\r\n" + b" " * 2000
+    left = iter(range(calls))
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in left:
+            writer.write(asked)
+            await reader.readexactly(_length(await reader.readuntil(b"\r\n\r\n")))
+        writer.close()
+
+    await asyncio.gather(*(client() for _ in range(at_once)))
+
+
 class _Server:
     def __init__(self, delay: float, at_once: int) -> None:
         self._delay, self._gate = delay, asyncio.Semaphore(at_once)
@@ -75,6 +97,8 @@ class _Server:
         def answer() -> None:
             control.recv()
             control.send((self._calls, self._last - self._first, self._most))
+            self._calls = self._most = 0
+            self._first = 0.0
 
         loop.add_reader(control.fileno(), answer)
         control.send(server.sockets[0].getsockname()[1])

@@ -16,6 +16,9 @@ from data_engine.teachers.options import TeacherOptions
 from data_engine.teachers.tally import Tally
 from facellm.core.errors import FaceLLMError
 
+_TELLING = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+"""What the openai client tells every server of this machine, as headers; here it does not."""
+
 
 class Endpoint:
     """One server, one model. Make it inside the event loop that will use it."""
@@ -45,9 +48,11 @@ class Endpoint:
             base_url=options.base_url,
             timeout=options.timeout,
             max_retries=options.max_retries,
+            default_headers={f"X-Stainless-{what}": openai.Omit() for what in _TELLING},  # type: ignore[misc]
             http_client=http_client(options.timeout),
         )
         self._raw = http_library().Response
+        self._url = f"{self._client.base_url}chat/completions"
         self._failed_in_a_row = 0
         self._under_way: dict[str, asyncio.Task[Completion | CallFailure]] = {}
         """Equal calls at the same moment are one call."""
@@ -100,7 +105,7 @@ class Endpoint:
         errors = self._errors
         try:
             # The body as it came: building typed objects would cost more than all the rest.
-            response = await self._client.post("/chat/completions", body=payload, cast_to=self._raw)
+            response = await self._client.post(self._url, body=payload, cast_to=self._raw)
             return read_body(response.text, self.name)
         except errors.APITimeoutError:
             return CallFailure(reason="timeout", detail=f"no answer in {self._options.timeout:g} s")

@@ -130,7 +130,7 @@ class Lessons:
             for pupil in self.pupils
             for sample in range(self.samples)
         ]
-        return list(await asyncio.gather(*asked))
+        return [await asked[0]] if len(asked) == 1 else list(await asyncio.gather(*asked))
 
     async def _answer(
         self,
@@ -143,10 +143,9 @@ class Lessons:
         sample: int,
     ) -> Answer:
         images = data_urls(draft, self.folder) if pupil.images else ()
-        first = first_prompt(before, question, brief, images, pupil.own)  # type: ignore[arg-type]
         # Rows with equal labels get equal prompts; the seed of its own gives each its own words.
         sample += int(draft.row_id[:6], 16)
-        first = first.model_copy(update={"sample": sample})
+        first = first_prompt(before, question, brief, images, pupil.own, sample)  # type: ignore[arg-type]
         usage: dict[str, int] = {}
         prompt, attempt = first, 0
         while True:

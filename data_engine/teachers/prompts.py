@@ -54,7 +54,12 @@ def data_urls(draft: Draft, folder: Path) -> tuple[str, ...]:
 
 
 def first_prompt(
-    before: Sequence[_Turn], question: str, brief: str, images: tuple[str, ...], own: bool
+    before: Sequence[_Turn],
+    question: str,
+    brief: str,
+    images: tuple[str, ...],
+    own: bool,
+    sample: int = 0,
 ) -> Prompt:
     """The prompt for one turn.
 
@@ -64,11 +69,13 @@ def first_prompt(
         brief: what is known and how to answer; never shown to our own model, which must see it.
         images: data URLs.
         own: whether our own model is asked.
+        sample: tells repeated requests apart.
     """
     if own:
-        return Prompt(messages=(*before, ("user", question)), images=images)
-    asked = f"{brief}\n\nQuestion: {question}"
-    return Prompt(messages=(("system", RULES), *before, ("user", asked)), images=images)
+        turns = (*before, ("user", question))
+    else:
+        turns = (("system", RULES), *before, ("user", f"{brief}\n\nQuestion: {question}"))
+    return Prompt(messages=turns, images=images, sample=sample)
 
 
 def repair_prompt(prompt: Prompt, text: str, problems: Sequence[Problem]) -> Prompt:
