@@ -2,22 +2,25 @@
 
     facellm eval compare RUN_A[:MODEL] RUN_B[:MODEL]
 
-What counts is the difference on each question, B minus A; see `eval.differences`.
+What counts is the difference on each question, B minus A; see `eval.differences` for scores and
+`eval.f1_differences` for the numbers that are no means over questions.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from eval.differences import Difference, adjusted, paired_difference, shown_p
+from eval.f1_differences import f1_difference
 from eval.run import GUESSES
 from facellm.core.errors import FaceLLMError, given
 
 
 def compare(a: str, b: str) -> list[Difference]:
-    """Differences of every benchmark that both runs hold, the score first, then its parts.
+    """Differences of every benchmark that both runs hold: the score, macro-F1 or F1, then parts.
 
-    The scores of all benchmarks are one family of tests; the parts, which say where a difference
+    Scores and F1 of all benchmarks are one family of tests; the parts, which say where a difference
     comes from, have an interval and no test.
 
     Args:
@@ -33,9 +36,10 @@ def compare(a: str, b: str) -> list[Difference]:
             f"{given(a)} and {given(b)} have no benchmark in common: "
             f"{', '.join(one) or 'none'} against {', '.join(two) or 'none'}"
         )
-    found = [d for name in shared for d in _differences(name, one[name], two[name])]
-    tested = iter(adjusted(d for d in found if d.part == "score"))
-    return [next(tested) if d.part == "score" else d.model_copy(update={"p": None}) for d in found]
+    tasks = _tasks(a)
+    return adjusted(
+        d for name in shared for d in _differences(name, tasks[name], one[name], two[name])
+    )
 
 
 def table(differences: list[Difference]) -> str:
@@ -52,11 +56,27 @@ def table(differences: list[Difference]) -> str:
 
 
 def _differences(
-    name: str, one: dict[str, dict[str, Any]], two: dict[str, dict[str, Any]]
-) -> list[Difference]:
+    name: str, task: str, one: dict[str, dict[str, Any]], two: dict[str, dict[str, Any]]
+) -> Iterator[Difference]:
+    for found in (paired_difference(name, one, two), f1_difference(name, task, one, two)):
+        if found is not None:
+            yield found
     parts = sorted({part for key in one if key in two for part in one[key]["parts"]})
-    named = ["score", *(parts if len(parts) > 1 else [])]  # a single part is the score again
-    return [d for part in named if (d := paired_difference(name, one, two, part)) is not None]
+    for part in parts if len(parts) > 1 else []:  # a single part is the score again
+        of_part = paired_difference(name, one, two, part)
+        if of_part is not None:
+            yield of_part.model_copy(update={"p": None})
+
+
+def _tasks(run: str) -> dict[str, str]:
+    """Benchmark → task of a run, from `results.json`."""
+    path = Path(run.partition(":")[0]) / "results.json"
+    if not path.is_file():
+        raise FaceLLMError(
+            f"no results.json in {given(str(path.parent))}; run the evaluation again"
+        )
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return {result["benchmark"]: result["task"] for result in results}
 
 
 def _rows(run: str) -> dict[str, dict[str, dict[str, Any]]]:

@@ -25,7 +25,7 @@ class Difference(Record):
 
     benchmark: str
     part: str
-    """`score`, or a named part of it."""
+    """`score`, a named part of it, or `macro_f1` or `unit_f1`; see `eval.f1_differences`."""
     a: float
     b: float
     difference: Interval
@@ -63,13 +63,7 @@ def paired_difference(
     Raises:
         FaceLLMError: the same question has different golds.
     """
-    both = [key for key in one if key in two and None not in (one[key]["value"], two[key]["value"])]
-    moved = [key for key in both if one[key]["target"] != two[key]["target"]]
-    if moved:
-        raise FaceLLMError(
-            f"benchmark {benchmark}: question {moved[0]} has another gold answer in the two runs; "
-            "they were made from different corpora"
-        )
+    both = counted_pairs(benchmark, one, two)
     pairs = [
         (one[key]["subject_id"], x, y)
         for key in both
@@ -78,8 +72,7 @@ def paired_difference(
     if not pairs:
         return None
     subjects, a, b = (list(column) for column in zip(*pairs, strict=True))
-    permutations = min(PERMUTATIONS, max(1000, SIGNS // len(set(subjects))))
-    found = paired_means(b, a, subjects, permutations)
+    found = paired_means(b, a, subjects, permutations_for(subjects))
     return Difference(
         benchmark=benchmark,
         part=part,
@@ -91,6 +84,29 @@ def paired_difference(
         unmatched=len(set(one) | set(two)) - len(both),
         p=None if math.isnan(found.p) else found.p,
     )
+
+
+def counted_pairs(
+    benchmark: str, one: dict[str, dict[str, Any]], two: dict[str, dict[str, Any]]
+) -> list[str]:
+    """The questions that both answered, in the order of the first.
+
+    Raises:
+        FaceLLMError: the same question has different golds.
+    """
+    both = [key for key in one if key in two and None not in (one[key]["value"], two[key]["value"])]
+    moved = [key for key in both if one[key]["target"] != two[key]["target"]]
+    if moved:
+        raise FaceLLMError(
+            f"benchmark {benchmark}: question {moved[0]} has another gold answer in the two runs; "
+            "they were made from different corpora"
+        )
+    return both
+
+
+def permutations_for(subjects: Sequence[str]) -> int:
+    """How many permutations a test draws; fewer where people are many."""
+    return min(PERMUTATIONS, max(1000, SIGNS // len(set(subjects))))
 
 
 def adjusted(differences: Iterable[Difference]) -> list[Difference]:

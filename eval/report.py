@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.differences import adjusted, paired_difference, shown_p
+from eval.f1_differences import f1_difference
 from eval.fairness_report import fairness_section
 from eval.figures import NOT_SEEN, draw_figures
 from eval.question import Question
@@ -20,9 +21,9 @@ no picture is needed for. An answer that cannot be parsed scores 0 and is counte
 """
 AGAINST = """## `{about}` against the others
 
-The difference in score on the questions that both answered, `{about}` minus the other, with its
-interval and the p value of a permutation test over people; p (Holm) is adjusted for all {n}
-comparisons of this table.
+The difference in score, and in `macro_f1` of classes or the mean F1 of action units (`unit_f1`), on
+the questions that both answered, `{about}` minus the other, with its interval and the p value of a
+permutation test over people; p (Holm) is adjusted for all {n} comparisons of this table.
 """
 
 
@@ -90,16 +91,23 @@ def against(recipe: Recipe, rows: Sequence[dict[str, Any]]) -> str:
         for model in models:
             if model == about or about not in models:
                 continue
-            change = paired_difference(benchmark.name, models[model], models[about])
-            if change is not None:
-                names.append(model)
-                found.append(change)
+            pair = models[model], models[about]
+            for change in (
+                paired_difference(benchmark.name, *pair),
+                f1_difference(benchmark.name, benchmark.task, *pair),
+            ):
+                if change is not None:
+                    names.append(model)
+                    found.append(change)
     if not found:
         return ""
-    lines = ["| benchmark | other | difference | p | p (Holm) | better / worse |", "|---" * 6 + "|"]
+    lines = [
+        "| benchmark | other | number | difference | p | p (Holm) | better / worse |",
+        "|---" * 7 + "|",
+    ]
     lines += [
-        f"| {d.benchmark} | {name} | {d.difference} | {shown_p(d.p)} | {shown_p(d.p_holm)} "
-        f"| {d.better} / {d.worse} |"
+        f"| {d.benchmark} | {name} | {d.part} | {d.difference} "
+        f"| {shown_p(d.p)} | {shown_p(d.p_holm)} | {d.better} / {d.worse} |"
         for name, d in zip(names, adjusted(found), strict=True)
     ]
     return AGAINST.format(about=about, n=len(found)) + "\n" + "\n".join(lines) + "\n"

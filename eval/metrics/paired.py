@@ -50,20 +50,64 @@ def paired_means(
     return Comparison(clusters.mean(off), _sign_flips(clusters, off, permutations, seed))
 
 
+def paired_formulas(
+    first: Floats,
+    second: Floats,
+    formula: Callable[[Floats], Floats],
+    subjects: Sequence[str],
+    permutations: int = 10_000,
+    seed: int = 0,
+) -> Comparison:
+    """Compare a number that is a formula over sums, such as a macro-F1, first minus second.
+
+    The interval is the cluster bootstrap of the difference, both on the same people. The test swaps
+    the two models' answers for whole subjects: were they equally good, it would not matter whose
+    is whose. All swaps for up to 13 subjects, else `permutations` random ones and the observed.
+
+    Args:
+        first, second: what is summed up, one row a sample (N, K), in the same order.
+        formula: maps sums (D, K) to the number (D,), NaN where undefined.
+        subjects: (N,).
+        permutations: of the test.
+        seed: of the draws and of the swaps.
+    """
+    same_length(first=first, second=second, subjects=subjects)
+    clusters = Clusters(subjects, seed=seed)
+    draws = formula(clusters.sums(first)) - formula(clusters.sums(second))
+    found = clusters.interval(draws)
+    if clusters.subjects < 2 or math.isnan(draws[0]):
+        return Comparison(found, math.nan)
+    off = np.zeros((clusters.subjects, first.shape[1]))
+    np.add.at(off, clusters.of_sample, first - second)
+    signs, extra = _signs(clusters.subjects, permutations, seed)
+    middle = (first.sum(0) + second.sum(0)) / 2
+    moved = signs @ off / 2
+    return Comparison(
+        found,
+        _share_beyond(formula(middle + moved) - formula(middle - moved), float(draws[0]), extra),
+    )
+
+
 def _sign_flips(clusters: Clusters, off: Floats, permutations: int, seed: int) -> float:
     if clusters.subjects < 2:
         return math.nan
     sums = np.bincount(clusters.of_sample, weights=off, minlength=clusters.subjects)
-    if clusters.subjects <= 13:
-        places = np.arange(2**clusters.subjects)[:, None] >> np.arange(clusters.subjects)
-        signs = 1.0 - 2.0 * (places & 1)
-        extra = 0
-    else:
-        rng = np.random.default_rng(seed)
-        signs = rng.choice((-1.0, 1.0), size=(permutations, clusters.subjects))
-        extra = 1
-    reached = np.abs(signs @ sums) >= abs(sums.sum()) - 1e-12
-    return float((reached.sum() + extra) / (len(signs) + extra))
+    signs, extra = _signs(clusters.subjects, permutations, seed)
+    return _share_beyond(signs @ sums, float(sums.sum()), extra)
+
+
+def _signs(subjects: int, permutations: int, seed: int) -> tuple[Floats, int]:
+    """Signs of the subjects (permutations, S), and how often the observed ones count besides."""
+    if subjects <= 13:
+        places = np.arange(2**subjects)[:, None] >> np.arange(subjects)
+        return 1.0 - 2.0 * (places & 1), 0
+    rng = np.random.default_rng(seed)
+    return rng.choice((-1.0, 1.0), size=(permutations, subjects)), 1
+
+
+def _share_beyond(values: Floats, observed: float, extra: int) -> float:
+    reached = np.abs(values) >= abs(observed) - 1e-12
+    return float((reached.sum() + extra) / (len(values) + extra))
 
 
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:

@@ -48,8 +48,8 @@ AFTER = 120
 """Characters behind a mention that can deny it."""
 
 _IDIOMS = re.compile(
-    r"\bnot only\b|,?\s*\b(?:and )?nothing else\b(?! than)|\bno doubt\b(?: about it)?|\bwithout (?:a |any )?"
-    r"doubt\b|\bno problem\b|"
+    r"\bnot only\b|,?\s*\b(?:and )?nothing else\b(?! than)|\bno problem\b|"
+    r"\bno doubt\b(?: about it)?|\bwithout (?:a |any )?doubt\b|"
     r"\b(?:I'?m|I am|I(?:'d| would) be|we are|we're|I) (?:very |so )?"
     r"(?:afraid|happy|glad|sad|surprised|fear|sorry)\b|"
     r"\bhappy to (?:help|assist|answer|describe|analy[sz]e)\b",
