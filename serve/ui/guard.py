@@ -5,7 +5,7 @@ from a visitor's browser. The first shows in the Host header, the second in Orig
 """
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -48,9 +48,9 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         origin = headers.get("origin")
-        if _name(f"//{host}") not in self._hosts:
+        if _parts(f"//{host}").hostname not in self._hosts:
             reason = "this name is not served; start `facellm ui` with --allow-host NAME"
-        elif origin is not None and urlsplit(origin).netloc != host:
+        elif origin is not None and _parts(origin).netloc != host:
             reason = "requests from other sites are refused"
         else:
             await self._app(scope, receive, with_headers)
@@ -63,8 +63,8 @@ def refusal(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": {"message": message, "code": status}}, status)
 
 
-def _name(url: str) -> str | None:
+def _parts(url: str) -> SplitResult:
     try:
-        return urlsplit(url).hostname
+        return urlsplit(url)
     except ValueError:  # such as an unclosed bracket
-        return None
+        return urlsplit("")

@@ -1,5 +1,6 @@
 """`facellm ui`: the page, over a server that runs already or over one of its own."""
 
+import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -52,8 +53,9 @@ def launch(
 
 def _started(running: ExitStack, model: Path | None, api_key: str | None) -> str:
     folder = running.enter_context(tempfile.TemporaryDirectory(prefix="facellm-ui-"))
-    options = ["--api-key", api_key] if api_key else []
-    process = running.enter_context(ServerProcess(Path(folder) / "log.txt", model, options))
+    if api_key:
+        os.environ["FACELLM_API_KEY"] = api_key  # on a command line everybody could read it
+    process = running.enter_context(ServerProcess(Path(folder) / "log.txt", model))
     print(f"facellm: starting {process.model} on port {process.port} …", flush=True)
     process.wait()
     return process.url

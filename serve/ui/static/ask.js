@@ -1,7 +1,7 @@
 // Questions and their answers, streamed.
 
 import { ask, Problem } from "./api.js";
-import { $, announce, el, show } from "./dom.js";
+import { $, announce, cited, el, show } from "./dom.js";
 
 let running = null;
 
@@ -24,8 +24,8 @@ export function suggestion(region, words) {
   return region ? `What do you see at the ${words.region_names[region]}?` : "What do you see, and how can you tell?";
 }
 
-/** Streams one answer into the list; the newest stands on top. */
-export async function answer(frame, question, face, about) {
+/** Streams one answer into the list; the newest stands on top. `about` says whom it is about. */
+export async function answer(frame, { question, face }, about, words, on) {
   running?.abort();
   const control = (running = new AbortController());
   const text = el("p", { class: "answer", "aria-busy": "true" });
@@ -36,6 +36,7 @@ export async function answer(frame, question, face, about) {
   try {
     for await (const piece of ask(frame.blob, question, face, control.signal)) text.textContent += piece;
     announce(`Answer: ${text.textContent}`);
+    text.replaceChildren(...cited(text.textContent, words, on));
   } catch (error) {
     const stopped = error.name === "AbortError";
     if (!stopped && !(error instanceof Problem)) throw error;

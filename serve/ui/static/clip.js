@@ -73,7 +73,7 @@ async function movingImage(file) {
   const times = [];
   let duration = 0;
   try {
-    await decoder.completed;
+    await Promise.all([decoder.tracks.ready, decoder.completed]);
     const count = decoder.tracks.selectedTrack?.frameCount ?? 1;
     if (count < 2) return null;
     for (let frameIndex = 0; frameIndex < count; frameIndex++) {

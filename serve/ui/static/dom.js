@@ -39,6 +39,16 @@ export function onAttention(node, begin, end) {
   return node;
 }
 
+/** A text in which each action unit is named, and lights its regions under the pointer. */
+export function cited(text, words, on) {
+  return text.split(/(AU\d+)/).map((part) => {
+    const unit = words.units[part];
+    if (!unit) return part;
+    const node = el("abbr", { title: unit.name }, part);
+    return onAttention(node, () => on.attend(unit.regions), on.leave);
+  });
+}
+
 /** Colours outside of style sheets: the policy of the page allows no `style` attributes. */
 export function place(node, styles) {
   for (const [name, value] of Object.entries(styles)) node.style.setProperty(name, value);

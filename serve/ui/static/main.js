@@ -20,6 +20,7 @@ let open = null; // {name, clip: null | a clip, moves, frames: [{...shot, time, 
 let at = 0; // the frame that is shown
 let track = null; // of a clip, the chosen face's number
 let chosen = 0; // place of the chosen face in this frame's report, -1: not in it
+let named = false; // whether somebody chose that face, rather than this page
 let zoomed = false; // whether the chosen face is shown large
 let work = null; // cancels what is being read
 const RECORDED = { seconds: 4, rate: 5 };
@@ -36,7 +37,7 @@ function begin(name) {
   at = 0;
   chosen = 0;
   track = null;
-  zoomed = false;
+  named = zoomed = false;
   work = new AbortController();
   $("answers").replaceChildren();
   $("maps").checked = false;
@@ -108,7 +109,7 @@ async function readClip(shots, total, signal) {
       const follows = at >= open.frames.length - 1;
       open.frames.push(frame);
       busy(`Reading frame ${open.frames.length} of ${total}`, open.frames.length, total);
-      if (track === null && frame.report?.faces.length) track = largest(frame.report.faces).track;
+      if (!named) track = mainTrack(open.frames);
       if (follows) go(open.frames.length - 1);
       else render();
     }
@@ -122,7 +123,8 @@ function readSoFar(before) {
   show(false, "busy");
   if (open.frames.length) {
     for (const frame of before) URL.revokeObjectURL(frame.url);
-    go(at);
+    const seen = open.frames.findLastIndex((frame) => frame.report?.faces.some((face) => face.track === track));
+    go(named || seen < 0 ? at : seen);
   } else {
     Object.assign(open, { frames: before, moves: false });
     show(Boolean(open.clip), "clip");
@@ -130,13 +132,21 @@ function readSoFar(before) {
 }
 
 const area = ({ box: [x0, y0, x1, y1] }) => (x1 - x0) * (y1 - y0);
-const largest = (faces) => faces.reduce((best, face) => (area(face) > area(best) ? face : best));
+
+/** The face with the largest area over all frames. */
+function mainTrack(frames) {
+  const areas = new Map();
+  for (const face of frames.flatMap((frame) => frame.report?.faces ?? []))
+    areas.set(face.track, (areas.get(face.track) ?? 0) + area(face));
+  return [...areas].reduce((best, one) => (one[1] > best[1] ? one : best), [null, -1])[0];
+}
+
 const counted = (count, thing) => `${count} ${thing}${count === 1 ? "" : "s"}`;
 
 // --- showing ---------------------------------------------------------------------------------
 
 const on = {
-  face: choose,
+  face: (place) => ((named = true), choose(place)),
   region: askAbout,
   attend: (regions) => (light(regions, words), paint(regions)),
   leave: () => (light([], words), paint([])),
@@ -273,7 +283,8 @@ async function submit(event) {
   const number = $("who").value;
   const about = $("who").selectedOptions[0].textContent;
   const time = open.moves ? `, ${seconds(open.frames[at].time)}` : "";
-  await answer(open.frames[at], $("question").value, number ? Number(number) : null, `${about}${time}`);
+  const asked = { question: $("question").value, face: number ? Number(number) : null };
+  await answer(open.frames[at], asked, `${about}${time}`, words, on);
 }
 
 const stem = () => open.name.replace(/\.[^.]*$/, "") || "faces";
@@ -333,7 +344,7 @@ function wire() {
   $("where").addEventListener("change", ({ target }) => (suggest(), pick(target.value, words)));
   $("who").addEventListener("change", ({ target }) => {
     const place = (open.frames[at].report?.faces ?? []).findIndex((face) => String(face.index) === target.value);
-    if (place >= 0 && place !== chosen) choose(place);
+    if (place >= 0 && place !== chosen) on.face(place);
   });
   $("ask").addEventListener("submit", told(submit));
   $("stop").addEventListener("click", stop);

@@ -1,6 +1,6 @@
 // What was read of the chosen face: sentence, evidence, action units, expression.
 
-import { $, el, onAttention, place, show } from "./dom.js";
+import { $, cited, el, onAttention, place, show } from "./dom.js";
 
 const percent = (share) => (share < 0.005 ? "0 %" : `${Math.round(100 * share)} %`);
 
@@ -12,7 +12,7 @@ export function drawPanel(frame, chosen, words, on) {
   const face = faces[chosen];
   drawTabs(faces, chosen, on);
   $("nobody").textContent = frame.error
-    ?? (faces.length ? "The chosen face is not seen in this frame." : "No face was found. Try a picture that shows a face larger, from the front, and in more light.");
+    ?? (faces.length ? "The chosen face is not seen in this frame. Choose another one, or another frame." : "No face was found. Try a picture that shows a face larger, from the front, and in more light.");
   show(!face, "nobody");
   show(Boolean(face), "face", "looked");
   if (face) drawFace(face, words, on);
@@ -39,7 +39,7 @@ function drawFace(face, words, on) {
     el("span", { class: "quiet" }, `Face ${face.index} `), el("span", { class: "label" }, label),
     el("span", { class: "quiet" }, ` ${percent(probabilities[label])}`),
   ); // prettier-ignore
-  $("text").textContent = face.text;
+  $("text").replaceChildren(...cited(face.text, words, on));
   $("evidence").replaceChildren(...evidence(face, words, on));
   $("units").replaceChildren(...units(face, words, on));
   $("expressions").replaceChildren(...words.emotions.map((name) =>
@@ -57,13 +57,13 @@ function evidence(face, words, on) {
       "button",
       { type: "button", "data-region": line.region, onclick: () => on.region(line.region) },
       el("b", {}, words.region_names[line.region]), ` ${line.text} `,
-      line.action_unit && el("span", { class: "quiet" }, cited(line, words)),
+      line.action_unit && el("span", { class: "quiet" }, unitOf(line, words)),
     ); // prettier-ignore
     return el("li", {}, onAttention(node, () => on.attend([line.region]), on.leave));
   });
 }
 
-const cited = ({ action_unit: code, intensity }, words) =>
+const unitOf = ({ action_unit: code, intensity }, words) =>
   [code, words.units[code].name, intensity == null ? null : intensity.toFixed(0)].filter(Boolean).join(" · ");
 
 function units(face, words, on) {
