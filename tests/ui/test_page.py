@@ -166,6 +166,7 @@ def test_the_keyboard_alone_is_enough(page: Any, two_faces: Path) -> None:
     tab_to(".box:nth-child(2)")
     page.keyboard.press("Enter")
     assert page.input_value("#who") == "2"
+    assert page.evaluate("document.activeElement.matches('.box.chosen')")
     tab_to("#where")
     page.keyboard.type("mouth")
     tab_to("#question")

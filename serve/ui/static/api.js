@@ -17,14 +17,15 @@ async function refused(response) {
   }
   if (response.status === 401)
     return new Problem("The server demands an API key: start facellm ui with --api-key.", true);
-  if (response.status === 413)
-    return new Problem("The picture is too large for the server.");
+  if (response.status === 413) return new Problem("The picture is too large for the server.");
+  const words = said ? sentence(said) : `It says no more than ${response.status}.`;
   if (response.status >= 500 || response.status === 403)
-    return new Problem(`The server cannot answer: ${said ?? `status ${response.status}`}.`, true);
-  return new Problem(said ? sentence(said) : `The server answered ${response.status}.`);
+    return new Problem(`The server cannot answer. ${words}`, true);
+  return new Problem(words);
 }
 
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+const sentence = (text) =>
+  `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 async function send(path, body, signal) {
   let response;

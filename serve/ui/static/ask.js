@@ -1,7 +1,7 @@
 // Questions and their answers, streamed.
 
 import { ask, Problem } from "./api.js";
-import { $, announce, cited, el, show } from "./dom.js";
+import { $, announce, cited, el, show, swap } from "./dom.js";
 
 let running = null;
 
@@ -14,14 +14,19 @@ export function drawAsk(frame, chosen, words) {
   $("who").value = faces[chosen]?.index ?? "";
   show(faces.length > 0, "region");
   if (!$("where").length)
-    $("where").append(el("option", { value: "" }, "whole face"),
-      ...Object.keys(words.region_names).filter((name) => words.regions[name] || words.pairs[name])
-        .map((name) => el("option", { value: name }, words.region_names[name]))); // prettier-ignore
+    $("where").append(
+      el("option", { value: "" }, "whole face"),
+      ...Object.keys(words.region_names)
+        .filter((name) => words.regions[name] || words.pairs[name])
+        .map((name) => el("option", { value: name }, words.region_names[name])),
+    );
 }
 
 /** The question that stands ready for a region. */
 export function suggestion(region, words) {
-  return region ? `What do you see at the ${words.region_names[region]}?` : "What do you see, and how can you tell?";
+  return region
+    ? `What do you see at the ${words.region_names[region]}?`
+    : "What do you see, and how can you tell?";
 }
 
 /** Streams one answer into the list; the newest stands on top. `about` says whom it is about. */
@@ -29,12 +34,17 @@ export async function answer(frame, { question, face }, about, words, on) {
   running?.abort();
   const control = (running = new AbortController());
   const text = el("p", { class: "answer", "aria-busy": "true" });
-  const entry = el("li", {}, el("p", { class: "asked" }, el("b", {}, question), " ", el("span", { class: "quiet" }, about)), text);
+  const entry = el(
+    "li",
+    {},
+    el("p", { class: "asked" }, el("b", {}, question), " ", el("span", { class: "quiet" }, about)),
+    text,
+  );
   $("answers").prepend(entry);
-  show(false, "send");
-  show(true, "stop");
+  swap("send", "stop");
   try {
-    for await (const piece of ask(frame.blob, question, face, control.signal)) text.textContent += piece;
+    for await (const piece of ask(frame.blob, question, face, control.signal))
+      text.textContent += piece;
     announce(`Answer: ${text.textContent}`);
     text.replaceChildren(...cited(text.textContent, words, on));
   } catch (error) {
@@ -47,8 +57,7 @@ export async function answer(frame, { question, face }, about, words, on) {
     text.removeAttribute("aria-busy");
     if (running === control) {
       running = null;
-      show(true, "send");
-      show(false, "stop");
+      swap("stop", "send");
     }
   }
 }

@@ -2,10 +2,11 @@
 
 import { Problem } from "./api.js";
 import { $ } from "./dom.js";
-import { FRAME_SIDE, PICTURE_SIDE, shot } from "./media.js";
+import { FRAME, PICTURE, shot } from "./media.js";
 
 const REASONS = {
-  NotAllowedError: "The browser does not allow the camera. Allow it beside the address and try again.",
+  NotAllowedError:
+    "The browser does not allow the camera. Allow it beside the address and try again.",
   NotFoundError: "No camera was found.",
   NotReadableError: "The camera is in use by another program.",
 };
@@ -16,7 +17,9 @@ export async function openCamera() {
   if (!navigator.mediaDevices)
     throw new Problem("Browsers allow the camera only on localhost or over https.");
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, facingMode: "user" } });
+    stream = await navigator.mediaDevices.getUserMedia({
+      video: { width: { ideal: 1280 }, facingMode: "user" },
+    });
   } catch (error) {
     throw new Problem(REASONS[error.name] ?? `The camera cannot be used: ${error.message}`);
   }
@@ -30,9 +33,12 @@ export function closeCamera() {
   $("viewfinder").srcObject = null;
 }
 
-const grab = (side) => shot($("viewfinder"), $("viewfinder").videoWidth, $("viewfinder").videoHeight, side);
+function grab(how) {
+  const { videoWidth: width, videoHeight: height } = $("viewfinder");
+  return shot($("viewfinder"), width, height, how);
+}
 
-export const takePicture = () => grab(PICTURE_SIDE);
+export const takePicture = () => grab(PICTURE);
 
 /** Shots over some seconds, each with the time at which it was really taken. */
 export async function record(duration, rate) {
@@ -42,7 +48,7 @@ export async function record(duration, rate) {
     const wait = begun + (1000 * shots.length) / rate - performance.now();
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, wait)));
     const time = (performance.now() - begun) / 1000;
-    shots.push({ time: shots.length ? Math.round(time * 1000) / 1000 : 0, ...(await grab(FRAME_SIDE)) });
+    shots.push({ time: shots.length ? Math.round(time * 1000) / 1000 : 0, ...(await grab(FRAME)) });
   }
   return shots;
 }

@@ -1,7 +1,7 @@
 // Clips: their frames, taken in the browser at a chosen rate. The server only ever sees pictures.
 
 import { Problem } from "./api.js";
-import { FRAME_SIDE, shot, unreadable } from "./media.js";
+import { FRAME, shot, unreadable } from "./media.js";
 
 /** Frames of one clip at most: each is a picture that the page keeps and the server reads. */
 export const MOST_FRAMES = 300;
@@ -11,7 +11,8 @@ const PATIENCE = 20;
 /** Whether a file moves; a clip is {duration, width, height, poster, moments(rate, signal)}. */
 export async function openClip(file) {
   if (file.type.startsWith("image/")) return movingImage(file);
-  return video(file);
+  if (file.type.startsWith("video/")) return video(file);
+  return video(file).catch(() => null); // of a kind the browser does not know by its name
 }
 
 /** The times at which a clip is looked at, in seconds. */
@@ -54,7 +55,7 @@ async function video(file) {
     const there = event(node, "seeked", () => new Problem("The clip is damaged there."));
     node.currentTime = time;
     await there;
-    return shot(node, width, height, FRAME_SIDE);
+    return shot(node, width, height, FRAME);
   }
   async function* moments(rate, signal) {
     for (const time of timesOf(duration, rate)) {
@@ -90,10 +91,13 @@ async function movingImage(file) {
   first.close();
 
   async function at(time) {
-    const frameIndex = Math.max(0, times.findLastIndex((begin) => begin <= time + 1e-6));
+    const frameIndex = Math.max(
+      0,
+      times.findLastIndex((begin) => begin <= time + 1e-6),
+    );
     const { image } = await decoder.decode({ frameIndex });
     try {
-      return await shot(image, width, height, FRAME_SIDE);
+      return await shot(image, width, height, FRAME);
     } finally {
       image.close();
     }

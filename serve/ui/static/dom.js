@@ -27,6 +27,14 @@ export function show(wanted, ...ids) {
   for (const id of ids) $(id).hidden = !wanted;
 }
 
+/** Shows one part in place of another; the focus goes with it. */
+export function swap(from, to) {
+  const focused = $(from).contains(document.activeElement);
+  show(false, from);
+  show(true, to);
+  if (focused) $(to).focus();
+}
+
 /** Tells people who do not see the page what has happened. */
 export function announce(text) {
   $("status").textContent = text;

@@ -4,35 +4,46 @@ import { el } from "./dom.js";
 
 const DIGITS = 6; // of a probability, as in facellm.core.fex
 
-/** One row a face a frame, with the columns of facellm.core.fex; a lone frame is a picture. */
-export function csv(frames, source, clip, words) {
-  const rows = frames.flatMap((frame, number) => rowsOf(frame, source, clip, clip ? number : 0, words));
+/** One row a face a frame of what is open, with the columns of facellm.core.fex. */
+export function csv({ frames, name, moves }, words) {
+  const rows = frames.flatMap((frame, number) => rowsOf(frame, name, moves, number, words));
   const lines = [words.columns, ...rows.map((row) => words.columns.map((name) => row[name]))];
   return lines.map((cells) => `${cells.map(cell).join(",")}\n`).join("");
 }
 
-function rowsOf(frame, input, clip, number, words) {
-  const about = { input, frame: number, time: clip ? frame.time : null };
+function rowsOf(frame, input, moves, number, words) {
+  const about = { input, frame: number, time: moves ? frame.time : null };
   if (!frame.report) return [{ ...about, error: frame.error }];
   const { width, height, finder, model, faces, warnings } = frame.report;
   const picture = { ...about, width, height, finder, model };
-  return faces.length ? faces.map((face) => ({ ...picture, ...ofFace(face, warnings, words) })) : [picture];
+  return faces.length
+    ? faces.map((face) => ({ ...picture, ...ofFace(face, warnings, words) }))
+    : [picture];
 }
 
 function ofFace(face, warnings, words) {
   const [x0, y0, x1, y1] = face.box;
   const start = `face ${face.index}: `;
-  const warned = warnings.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length));
+  const warned = warnings
+    .filter((line) => line.startsWith(start))
+    .map((line) => line.slice(start.length));
   const row = {
-    face: face.index, track: face.track,
-    FaceRectX: x0, FaceRectY: y0, FaceRectWidth: round(x1 - x0, 2), FaceRectHeight: round(y1 - y0, 2),
+    face: face.index,
+    track: face.track,
+    FaceRectX: x0,
+    FaceRectY: y0,
+    FaceRectWidth: round(x1 - x0, 2),
+    FaceRectHeight: round(y1 - y0, 2),
     FaceScore: face.confidence,
-    expression: face.expression.label, text: face.text,
-    evidence: JSON.stringify(face.evidence), answers: JSON.stringify(face.answers),
+    expression: face.expression.label,
+    text: face.text,
+    evidence: JSON.stringify(face.evidence),
+    answers: JSON.stringify(face.answers),
     warning: warned.join("; ") || null,
-  }; // prettier-ignore
+  };
   face.points.forEach(([x, y], n) => Object.assign(row, { [`x_${n}`]: x, [`y_${n}`]: y }));
-  for (const [name, share] of Object.entries(face.expression.probabilities)) row[name] = round(share, DIGITS);
+  for (const [name, share] of Object.entries(face.expression.probabilities))
+    row[name] = round(share, DIGITS);
   const otherwise = face.unread.includes("action_units") ? null : 0; // not stated is 0, unread is not
   for (const [code, { number }] of Object.entries(words.units)) {
     const value = face.action_units[code] ?? otherwise;
@@ -53,9 +64,14 @@ function cell(value) {
 }
 
 /** The report as the server wrote it, or of a clip a list of them with their times. */
-export function json(frames, source, clip) {
-  if (!clip) return frames[0].raw;
-  const read = frames.map(({ time, report, error }, number) => ({ number, time, report, ...(error && { error }) }));
+export function json({ frames, name: source, moves }) {
+  if (!moves) return frames[0].raw;
+  const read = frames.map(({ time, report, error }, number) => ({
+    number,
+    time,
+    report,
+    ...(error && { error }),
+  }));
   return JSON.stringify({ source, frames: read }, null, 1);
 }
 

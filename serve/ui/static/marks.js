@@ -4,9 +4,23 @@ import { $, el, place, svg } from "./dom.js";
 import { BANDS, bandWidth, members, outline } from "./regions.js";
 
 // Larger regions lie under smaller ones, so that each can be reached with a pointer.
-const FROM_BELOW = ["jaw", "forehead", "right_cheek", "left_cheek", "chin", "right_nasolabial",
-  "left_nasolabial", "nose", "glabella", "right_brow", "left_brow", "right_eye", "left_eye",
-  "mouth", "inner_mouth"]; // prettier-ignore
+const FROM_BELOW = [
+  "jaw",
+  "forehead",
+  "right_cheek",
+  "left_cheek",
+  "chin",
+  "right_nasolabial",
+  "left_nasolabial",
+  "nose",
+  "glabella",
+  "right_brow",
+  "left_brow",
+  "right_eye",
+  "left_eye",
+  "mouth",
+  "inner_mouth",
+];
 
 /**
  * Draws a frame, as a whole or the chosen face large.
@@ -20,11 +34,19 @@ export function drawMarks(frame, chosen, zoomed, words, on) {
   place($("picture"), { "--ratio": String(frame.width / frame.height) });
   zoomTo(zoomed ? face : null, frame);
   const count = report?.faces.length ?? 0;
-  image.alt = report ? `The picture, with ${count} ${count === 1 ? "face" : "faces"} found` : "The picture";
-  $("faces").replaceChildren(...(report?.faces ?? []).map((face, at) => box(face, report, at === chosen, () => on.face(at))));
+  image.alt = report
+    ? `The picture, with ${count} ${count === 1 ? "face" : "faces"} found`
+    : "The picture";
+  const focused = $("faces").contains(document.activeElement);
+  $("faces").replaceChildren(
+    ...(report?.faces ?? []).map((face, at) => box(face, report, at === chosen, () => on.face(at))),
+  );
+  if (focused) $("faces").children[chosen]?.focus();
   const marks = $("marks");
   marks.setAttribute("viewBox", `0 0 ${frame.width} ${frame.height}`);
-  marks.replaceChildren(...(face ? FROM_BELOW.map((region) => shape(region, face, words, on.region)) : []));
+  marks.replaceChildren(
+    ...(face ? FROM_BELOW.map((region) => shape(region, face, words, on.region)) : []),
+  );
 }
 
 /** Share of the picture's width or height, whichever is more, that a face fills. */
@@ -41,10 +63,11 @@ function zoomTo(face, frame) {
   const [x0, y0, x1, y1] = face?.box ?? [0, 0, frame.width, frame.height];
   const start = (middle, whole) => Math.min(0, Math.max(1 - scale, 0.5 - (scale * middle) / whole));
   place($("sheet"), {
-    width: `${100 * scale}%`, height: `${100 * scale}%`,
+    width: `${100 * scale}%`,
+    height: `${100 * scale}%`,
     left: `${100 * start((x0 + x1) / 2, frame.width)}%`,
     top: `${100 * start((y0 + y1) / 2, frame.height)}%`,
-  }); // prettier-ignore
+  });
 }
 
 function box(face, report, chosen, click) {
@@ -63,37 +86,55 @@ function box(face, report, chosen, click) {
   );
   const percent = (value, whole) => `${(100 * value) / whole}%`;
   return place(node, {
-    left: percent(x0, report.width), top: percent(y0, report.height),
-    width: percent(x1 - x0, report.width), height: percent(y1 - y0, report.height),
-  }); // prettier-ignore
+    left: percent(x0, report.width),
+    top: percent(y0, report.height),
+    width: percent(x1 - x0, report.width),
+    height: percent(y1 - y0, report.height),
+  });
 }
 
 function shape(region, face, words, click) {
-  const path = outline(region, face.points, words).map((point) => point.join(",")).join(" ");
+  const path = outline(region, face.points, words)
+    .map((point) => point.join(","))
+    .join(" ");
   const band = BANDS.has(region);
   const node = svg(
     band ? "polyline" : "polygon",
-    { points: path, class: band ? "region band" : "region", "data-region": region, onclick: () => click(region) },
+    {
+      points: path,
+      class: band ? "region band" : "region",
+      "data-region": region,
+      onclick: () => click(region),
+    },
     svg("title", {}, words.region_names[region]),
   );
-  if (band) place(node, { "stroke-width": String(bandWidth(face.points) * (region === "jaw" ? 2 : 1)) });
+  if (band)
+    place(node, { "stroke-width": String(bandWidth(face.points) * (region === "jaw" ? 2 : 1)) });
   return node;
 }
 
 /** Lights the regions (or pairs) of the chosen face, and no others. */
 export function light(regions, words) {
   const lit = new Set(regions.flatMap((region) => members(region, words)));
-  for (const node of $("marks").children) node.classList.toggle("lit", lit.has(node.dataset.region));
+  for (const node of $("marks").children)
+    node.classList.toggle("lit", lit.has(node.dataset.region));
 }
 
 /** Marks the region (or pair) that is asked about; "" is none. */
 export function pick(region, words) {
   const picked = new Set(members(region, words));
-  for (const node of $("marks").children) node.classList.toggle("picked", picked.has(node.dataset.region));
+  for (const node of $("marks").children)
+    node.classList.toggle("picked", picked.has(node.dataset.region));
 }
 
 // Colours of the map from 0 to 1 with their opacity, as in the pictures of `facellm describe`.
-const HEAT = [[70, 30, 160, 0], [170, 30, 140, 70], [240, 80, 60, 130], [255, 170, 30, 165], [255, 245, 140, 190]]; // prettier-ignore
+const HEAT = [
+  [70, 30, 160, 0],
+  [170, 30, 140, 70],
+  [240, 80, 60, 130],
+  [255, 170, 30, 165],
+  [255, 245, 140, 190],
+];
 
 /** Paints where the model looked for some regions of a face, or clears the map where it is null. */
 export function paintMap(map, regions, frame, words) {
@@ -114,9 +155,11 @@ export function paintMap(map, regions, frame, words) {
   const [x0, y0, x1, y1] = map.box;
   const percent = (value, whole) => `${(100 * value) / whole}%`;
   place(canvas, {
-    left: percent(x0, frame.width), top: percent(y0, frame.height),
-    width: percent(x1 - x0, frame.width), height: percent(y1 - y0, frame.height),
-  }); // prettier-ignore
+    left: percent(x0, frame.width),
+    top: percent(y0, frame.height),
+    width: percent(x1 - x0, frame.width),
+    height: percent(y1 - y0, frame.height),
+  });
 }
 
 function colour(value) {

@@ -3,18 +3,20 @@
 
 import { Problem } from "./api.js";
 
-/** Pixels of the longer side of what is sent; faces of a group are still large enough to read. */
-export const PICTURE_SIDE = 2560;
-export const FRAME_SIDE = 1280;
-/** Up to this many pixels a picture is sent without loss; JPEG would spoil small faces. */
-const LOSSLESS = 1_000_000;
+/**
+ * How shots are sent: `side` is the longer side in pixels at most, at which the faces of a group are
+ * still large enough to read. Up to `lossless` pixels JPEG would spoil small faces, and saves little;
+ * frames of a clip are many, and have lost already.
+ */
+export const PICTURE = { side: 2560, lossless: 1_000_000 };
+export const FRAME = { side: 1280, lossless: 0 };
 const QUALITY = 0.95;
 
 /**
  * One picture: {blob, width, height, from}, the size it had in `from`.
  * `source` is anything a canvas can draw.
  */
-export async function shot(source, width, height, side) {
+export async function shot(source, width, height, { side, lossless }) {
   const scale = Math.min(1, side / Math.max(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(width * scale));
@@ -25,7 +27,7 @@ export async function shot(source, width, height, side) {
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(source, 0, 0, canvas.width, canvas.height);
-  const type = canvas.width * canvas.height <= LOSSLESS ? "image/png" : "image/jpeg";
+  const type = canvas.width * canvas.height <= lossless ? "image/png" : "image/jpeg";
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, QUALITY));
   if (!blob) throw new Problem("The picture is too large for this browser.");
   return {
@@ -45,7 +47,7 @@ export async function pictureShot(file) {
     throw unreadable(file);
   }
   try {
-    return await shot(bitmap, bitmap.width, bitmap.height, PICTURE_SIDE);
+    return await shot(bitmap, bitmap.width, bitmap.height, PICTURE);
   } finally {
     bitmap.close();
   }

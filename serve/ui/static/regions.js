@@ -11,7 +11,9 @@ export function outline(region, points, words) {
   }
   if (region === "right_cheek" || region === "left_cheek") {
     const centre = [0, 1].map((axis) => base.reduce((sum, p) => sum + p[axis], 0) / base.length);
-    return base.map((point) => point.map((v, axis) => centre[axis] + words.cheek_shrink * (v - centre[axis])));
+    return base.map((point) =>
+      point.map((v, axis) => centre[axis] + words.cheek_shrink * (v - centre[axis])),
+    );
   }
   return base;
 }

@@ -24,13 +24,20 @@ export function drawTimeline(frames, at, track, words, go) {
 
 function rows(series, words) {
   const emotions = words.emotions
-    .map((name) => ({ name, label: name, kind: "expression", values: series.map((face) => face?.expression.probabilities[name]) }))
+    .map((name) => ({
+      name,
+      label: name,
+      kind: "expression",
+      values: series.map((face) => face?.expression.probabilities[name]),
+    }))
     .filter(({ values }) => values.some((value) => value >= WORTH));
   const units = Object.entries(words.units)
     .map(([code, { name }]) => ({
-      name: code, label: `${code} ${name}`, kind: "unit",
+      name: code,
+      label: `${code} ${name}`,
+      kind: "unit",
       values: series.map((face) => face && (face.action_units[code] ?? 0) / words.max_intensity),
-    })) // prettier-ignore
+    }))
     .filter(({ values }) => values.some((value) => value > 0));
   return [...emotions, ...units];
 }
@@ -40,17 +47,43 @@ function drawn({ name, label, kind, values }, at, go) {
     const height = value === undefined ? 0 : Math.max(value > 0.01 ? 1 : 0, value * HEIGHT);
     const column = { x: n + 0.06, width: 0.88 };
     return [
-      svg("rect", { ...column, y: 0, height: HEIGHT, class: value === undefined ? "slot away" : n === at ? "slot now" : "slot" }),
+      svg("rect", {
+        ...column,
+        y: 0,
+        height: HEIGHT,
+        class: value === undefined ? "slot away" : n === at ? "slot now" : "slot",
+      }),
       svg("rect", { ...column, y: HEIGHT - height, height, class: n === at ? "fill now" : "fill" }),
     ];
   });
   const click = (event) => {
     const { left, width } = event.currentTarget.getBoundingClientRect();
-    go(Math.min(values.length - 1, Math.max(0, Math.floor(((event.clientX - left) / width) * values.length))));
+    go(
+      Math.min(
+        values.length - 1,
+        Math.max(0, Math.floor(((event.clientX - left) / width) * values.length)),
+      ),
+    );
   };
   const most = Math.max(...values.filter((value) => value !== undefined));
-  const said = kind === "unit" ? `at most ${(most * 5).toFixed(1)} of 5` : `at most ${Math.round(most * 100)} %`;
-  return el("div", { class: `line ${kind}`, "data-name": name },
+  const said =
+    kind === "unit"
+      ? `at most ${(most * 5).toFixed(1)} of 5`
+      : `at most ${Math.round(most * 100)} %`;
+  return el(
+    "div",
+    { class: `line ${kind}`, "data-name": name },
     el("span", { class: "name", title: label }, label),
-    svg("svg", { viewBox: `0 0 ${values.length} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `${label}: ${said}`, onclick: click }, ...bars)); // prettier-ignore
+    svg(
+      "svg",
+      {
+        viewBox: `0 0 ${values.length} ${HEIGHT}`,
+        preserveAspectRatio: "none",
+        role: "img",
+        "aria-label": `${label}: ${said}`,
+        onclick: click,
+      },
+      ...bars,
+    ),
+  );
 }

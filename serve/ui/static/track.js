@@ -4,7 +4,10 @@ const area = ([x0, y0, x1, y1]) => Math.max(0, x1 - x0) * Math.max(0, y1 - y0);
 
 function overlap(a, b) {
   const shared = area([
-    Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3]),
+    Math.max(a[0], b[0]),
+    Math.max(a[1], b[1]),
+    Math.min(a[2], b[2]),
+    Math.min(a[3], b[3]),
   ]);
   const whole = area(a) + area(b) - shared;
   return whole > 0 ? shared / whole : 0;
@@ -12,7 +15,8 @@ function overlap(a, b) {
 
 function alike(a, b, rules) {
   const widths = [a[2] - a[0], b[2] - b[0]].sort((one, other) => one - other);
-  const away = Math.max(Math.abs(a[0] + a[2] - b[0] - b[2]), Math.abs(a[1] + a[3] - b[1] - b[3])) / 2;
+  const away =
+    Math.max(Math.abs(a[0] + a[2] - b[0] - b[2]), Math.abs(a[1] + a[3] - b[1] - b[3])) / 2;
   return away <= rules.near * widths[1] && widths[1] <= rules.like * widths[0];
 }
 
@@ -37,7 +41,8 @@ export class Tracker {
     );
     pairs.sort((a, b) => b[0] - a[0] || a[1] - b[1] || a[2] - b[2]);
     for (const [share, number, place] of pairs)
-      if (share >= this.rules.overlap && !numbers.has(place) && !taken.has(number)) give(place, number);
+      if (share >= this.rules.overlap && !numbers.has(place) && !taken.has(number))
+        give(place, number);
 
     const lone = before.filter((track) => !taken.has(track.number));
     const left = boxes.map((_, place) => place).filter((place) => !numbers.has(place));
