@@ -245,7 +245,7 @@ def read_clause(clause: str, part: str | None = None, denied: bool = False) -> R
         denied: whether a negation of the clause before it still holds.
     """
     text = clause
-    if any(end in text for end in UNIT_NAME_ENDS):
+    if any(map(text.__contains__, UNIT_NAME_ENDS)):
         text = UNIT_NAMES.sub(_joined, text)
     if "au" in text:
         text = _CODE.sub("\x1f\\1/0/n", text)
