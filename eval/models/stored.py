@@ -90,6 +90,8 @@ class Stored(Part):
         """
         found, extra = self._matched(questions)
         if not found and not all(question.corruption for question in questions):
+            if not extra:
+                raise FaceLLMError(f"{self.path} holds no predictions; expected one row a face")
             raise FaceLLMError(
                 f"{self.path}: none of its {len(extra)} rows is about a picture of the benchmark; "
                 f"column {self.id!r} must hold sample ids or image paths such as "

@@ -82,6 +82,7 @@ def test_a_face_without_a_row_and_rows_about_others_are_counted(tmp_path, questi
         ("id,emotion", [("s000", "anger")] * 2, r"rows 2 and 3 are both about 's000'"),
         ("id,feeling", [("s000", "anger")], r"p.csv:2 has no column 'emotion'; its columns are id"),
         ("id,emotion", [("zzz", "anger")], r"none of its 1 rows is about a picture"),
+        ("id,emotion", [], r"p.csv holds no predictions; expected one row a face"),
     ],
 )
 def test_mistakes_in_a_table_name_file_and_row(tmp_path, questions, header, rows, message):
