@@ -84,6 +84,8 @@ def _connected(workers: int) -> Any:
     """The `ray` module, connected, and as quiet as a run's own progress demands."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray starts workers at the lowest priorities: on a busy machine they would hardly come up.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
         import ray.data
