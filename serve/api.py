@@ -10,6 +10,7 @@ A language model that is merely forced into the schema would make up boxes and p
 asks for it is answered by `analyze` instead: the finder measures them.
 """
 
+import asyncio
 from argparse import Namespace
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,62 +18,30 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import State
+from starlette.exceptions import HTTPException
 from vllm.engine.protocol import EngineClient
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.entrypoints.serve.exception_handling.handlers.http import http_exception_handler
+from vllm.entrypoints.serve.lora.protocol import LoadLoRAAdapterRequest
+from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 
 from facellm.core.errors import FaceLLMError
 from facellm.core.grammar import first_error
 from facellm.core.report import FaceReport
-from facellm.core.sample import Box, Face, Point
-from facellm.faces import GivenFinder
 from serve.chat import REPORT_SCHEMA, Reply, pieces_of, the_image, wants_report
+from serve.drain import drain_on_sigterm
+from serve.idle import close_idle
+from serve.lora import check_adapter
 from serve.media import decode_image
+from serve.pictures import pictures
+from serve.schemas import FAILURES, AnalyzeBody, Answer, AskBody, Maps, request_body
 from serve.service import FaceService, Usage
 
 CHAT = "/v1/chat/completions"
+LOAD_ADAPTER = "/v1/load_lora_adapter"
 Body = TypeVar("Body", bound=BaseModel)
-
-
-class GivenFace(BaseModel):
-    """A face the client knows already."""
-
-    points: list[Point] = Field(min_length=68, max_length=68)
-    """68 Multi-PIE points, x, y in pixels of the upright picture."""
-    box: Box | None = None
-    """x0, y0, x1, y1; left out, the box around the points."""
-
-
-class AnalyzeBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    image: str
-    """`data:` URL or base64 of an encoded picture."""
-    faces: list[GivenFace] | None = None
-    """Left out, the server's finder looks."""
-
-    def given(self) -> list[Face] | None:
-        """The faces as records, from left to right."""
-        if self.faces is None:
-            return None
-        records = [one.model_dump() for one in self.faces]
-        boxed = [r if r["box"] else {**r, "box": _around(r["points"])} for r in records]
-        finder = GivenFinder([r["points"] for r in boxed], [r["box"] for r in boxed])
-        return finder.find(None)  # type: ignore[arg-type]  # it never looks
-
-
-class AskBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    image: str
-    question: str
-    face: int | None = Field(default=None, ge=1)
-    """Ask about this face alone, 1 is the leftmost."""
-    stream: bool = False
-
-
-def _around(points: list[Point]) -> Box:
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 class FaceEndpoints:
@@ -83,40 +52,41 @@ class FaceEndpoints:
 
     def attach_router(self, app: FastAPI) -> None:
         router = APIRouter(tags=["faces"])
-        router.get("/v1/face/schema")(schema)
-        for path, route, body in (
-            ("/v1/face/analyze", analyze, AnalyzeBody),
-            ("/v1/face/maps", maps, AnalyzeBody),
-            ("/v1/face/ask", ask, AskBody),
+        router.get("/v1/face/schema", responses={401: FAILURES[401]})(schema)
+        for path, route, body, answer in (
+            ("/v1/face/analyze", analyze, AnalyzeBody, {"model": FaceReport}),
+            ("/v1/face/maps", maps, AnalyzeBody, {"model": Maps}),
+            ("/v1/face/ask", ask, AskBody, {"model": Answer, "content": {"text/event-stream": {}}}),
         ):
-            router.post(path, openapi_extra=_documented(body))(route)
-        theirs = next(r for r in app.routes if isinstance(r, APIRoute) and r.path == CHAT)
-        router.post(CHAT, dependencies=theirs.dependencies, responses=theirs.responses)(
-            _chat(theirs.endpoint)
-        )
+            responses = {200: answer, **FAILURES}
+            router.post(path, responses=responses, openapi_extra=request_body(body))(route)
+        for path, ours in ((CHAT, _chat), (LOAD_ADAPTER, _load_adapter)):
+            for theirs in [r for r in app.routes if isinstance(r, APIRoute) and r.path == path]:
+                options = {"dependencies": theirs.dependencies, "responses": theirs.responses}
+                router.post(path, **options)(ours(theirs.endpoint))
         app.include_router(router)
+        # Starlette's own, for an unknown path or method, comes in another shape.
+        app.exception_handler(HTTPException)(http_exception_handler)
 
     async def init_state(
         self, engine_client: EngineClient | None, state: State, args: Namespace
     ) -> None:
         if engine_client is not None:
             state.faces = FaceService(engine_client, args)
+            watches = drain_on_sigterm(state, args.shutdown_timeout), close_idle(state)
+            await asyncio.to_thread(pictures.start)
+            state.watches = [asyncio.create_task(watch) for watch in watches]
             print(f"facellm: serving {state.faces.model} on port {args.port}", flush=True)
-
-
-def _documented(body: type[BaseModel]) -> dict[str, Any]:
-    content = {"application/json": {"schema": body.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 async def _body(request: Request, kind: type[Body]) -> Body:
     """Read a body; FastAPI's own message for a bad one would repeat the picture."""
     try:
-        return kind.model_validate(await request.json())
+        return kind.model_validate_json(await request.body())
     except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise FaceLLMError("the request body is not JSON") from None
         raise FaceLLMError(f"the request is not valid: {first_error(error)}") from None
-    except ValueError:
-        raise FaceLLMError("the request body is not JSON") from None
 
 
 async def schema() -> dict[str, Any]:
@@ -126,27 +96,41 @@ async def schema() -> dict[str, Any]:
 
 async def analyze(request: Request) -> Response:
     """Read every face of a picture."""
-    body = await _body(request, AnalyzeBody)
-    service: FaceService = request.app.state.faces
-    report, _ = await service.describe(await _decoded(body.image), body.given())
+    return await _analyze(await _body(request, AnalyzeBody), request)
+
+
+@with_cancellation
+async def _analyze(body: AnalyzeBody, raw_request: Request) -> Response:
+    service: FaceService = raw_request.app.state.faces
+    image = await decode_image(body.image)
+    report, _ = await service.describe(image, await service.named(image, body.faces))
     return Response(report.model_dump_json(), media_type="application/json")
 
 
-async def maps(request: Request) -> JSONResponse:
+async def maps(request: Request) -> Response:
     """Where the model looked, for each face."""
-    body = await _body(request, AnalyzeBody)
-    service: FaceService = request.app.state.faces
-    image = await _decoded(body.image)
-    given = body.given()
-    faces = await service.find(image) if given is None else given
-    return JSONResponse({"maps": [one.model_dump() for one in await service.maps(image, faces)]})
+    return await _maps(await _body(request, AnalyzeBody), request)
+
+
+@with_cancellation
+async def _maps(body: AnalyzeBody, raw_request: Request) -> Response:
+    service: FaceService = raw_request.app.state.faces
+    image = await decode_image(body.image)
+    named = await service.named(image, body.faces)
+    faces = await service.find(image) if named is None else named
+    found = Maps(maps=await service.maps(image, faces))
+    return Response(found.model_dump_json(), media_type="application/json")
 
 
 async def ask(request: Request) -> Response:
     """Answer a question about a picture, or about one of its faces."""
-    body = await _body(request, AskBody)
-    service: FaceService = request.app.state.faces
-    asked = await service.question(await _decoded(body.image), body.question, body.face)
+    return await _ask(await _body(request, AskBody), request)
+
+
+@with_cancellation
+async def _ask(body: AskBody, raw_request: Request) -> Response:
+    service: FaceService = raw_request.app.state.faces
+    asked = await service.question(await decode_image(body.image), body.question, body.face)
     reply, usage = Reply(service.model), Usage()
     pieces = service.stream(asked, usage)
     if body.stream:
@@ -163,14 +147,19 @@ def _chat(theirs: Callable[..., Any]) -> Callable[..., Any]:
         if not wants_report(request.response_format):
             answer: Response = await theirs(request, raw_request)
             return answer
-        service: FaceService = raw_request.app.state.faces
-        if request.model not in (None, "", service.model):
-            raise FaceLLMError(f"no model of this name; this server has {service.model}")
-        image = await _decoded(the_image(request.messages))
-        report, usage = await service.describe(image)
-        return _as_chat(report, usage, service.model, bool(request.stream))
+        return await _report(request, raw_request)
 
     return create_chat_completion
+
+
+@with_cancellation
+async def _report(request: ChatCompletionRequest, raw_request: Request) -> Response:
+    service: FaceService = raw_request.app.state.faces
+    if request.model not in (None, "", service.model):
+        raise FaceLLMError(f"no model of this name; this server has {service.model}")
+    image = await decode_image(the_image(request.messages))
+    report, usage = await service.describe(image)
+    return _as_chat(report, usage, service.model, bool(request.stream))
 
 
 def _as_chat(report: FaceReport, usage: Usage, model: str, stream: bool) -> Response:
@@ -180,7 +169,11 @@ def _as_chat(report: FaceReport, usage: Usage, model: str, stream: bool) -> Resp
     return JSONResponse(reply.whole(text, usage.record()))
 
 
-async def _decoded(image: str) -> Any:
-    from asyncio import to_thread
+def _load_adapter(theirs: Callable[..., Any]) -> Callable[..., Any]:
+    async def load_lora_adapter(request: LoadLoRAAdapterRequest, raw_request: Request) -> Response:
+        args = raw_request.app.state.args
+        check_adapter(request.lora_path, args.model, args.max_lora_rank)
+        answer: Response = await theirs(request, raw_request)
+        return answer
 
-    return await to_thread(decode_image, image)
+    return load_lora_adapter

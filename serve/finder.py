@@ -4,6 +4,9 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from PIL import Image
+
+from facellm.core.sample import Face
 from facellm.faces import Finder, load_finder
 
 FINDER, FINDER_MODEL = "FACELLM_FINDER", "FACELLM_FINDER_MODEL"
@@ -21,4 +24,22 @@ def tell(finder: str, model: Path | None) -> None:
 def server_finder() -> Finder:
     """The named finder, loaded once a process; `builtin` where none is named."""
     path = os.environ.get(FINDER_MODEL)
-    return load_finder(os.environ.get(FINDER, "builtin"), Path(path) if path else None)
+    return _Counted(load_finder(os.environ.get(FINDER, "builtin"), Path(path) if path else None))
+
+
+class _Counted:
+    """A finder whose work shows on /metrics."""
+
+    def __init__(self, finder: Finder) -> None:
+        from serve import metrics  # its package comes with vLLM
+
+        self.name = finder.name
+        self._finder = finder
+        self._metrics = metrics
+
+    def find(self, image: Image.Image) -> list[Face]:
+        with self._metrics.FINDER_SECONDS.time():
+            faces = self._finder.find(image)
+        self._metrics.PICTURES.inc()
+        self._metrics.FACES.inc(len(faces))
+        return faces

@@ -15,6 +15,7 @@ from facellm.checkpoint import checkpoint_folder, model_name
 from facellm.core.errors import FaceLLMError, given
 from facellm.faces import FINDERS
 from serve.finder import tell
+from serve.lora import check_adapters
 
 ENVIRONMENT = {
     "VLLM_PLUGINS": "facellm,facellm_api",
@@ -37,8 +38,9 @@ OPTIONS = {
     "--limit-mm-per-prompt": '{"image":8}',
     "--worker-extension-cls": "serve.worker.FaceWorker",
     "--uvicorn-log-level": "warning",
+    "--shutdown-timeout": "30",
 }
-ALWAYS = ("--middleware", "serve.limits.BodyLimit")
+ALWAYS = ("--middleware", "serve.guard.Guard")
 """Repeatable, so that options of the user add to it."""
 FLAGS = ("--skip-mm-profiling", "--disable-uvicorn-access-log")
 OPTIONS_ON_CPU = {"--dtype": "float32"}
@@ -76,7 +78,7 @@ def launch(
             "serving needs vLLM: pip install 'facellm[serve]' (GPU) or 'facellm[serve-cpu]'"
         )
     tell(finder, finder_model)
-    _set_environment()
+    set_environment()
     _run(arguments(folder, host, port, api_key, extra))
 
 
@@ -133,7 +135,8 @@ def _check_finder(finder: str, model: Path | None) -> None:
         raise FaceLLMError(f"no finder model {given(model)}; check the path")
 
 
-def _set_environment() -> None:
+def set_environment() -> None:
+    """Ours, unless the user has set them."""
     for name, value in {**ENVIRONMENT, **(ON_CPU if on_cpu() else {})}.items():
         os.environ.setdefault(name, value)
 
@@ -149,6 +152,7 @@ def _run(line: list[str]) -> None:
     args = make_arg_parser(FlexibleArgumentParser(prog="facellm serve")).parse_args(line)
     configure_logging_from_args(args)
     validate_parsed_serve_args(args)
+    check_adapters(args, Path(line[0]))
     ServeSubcommand.cmd(args)
 
 

@@ -48,6 +48,17 @@ class ServerProcess:
                 line, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the process that listens."""
+        return self._process.pid
+
+    def ended(self, seconds: float) -> int | None:
+        """The exit code, waiting for it; None where it still runs after `seconds`."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(seconds)
+        return None
+
     def __enter__(self) -> "ServerProcess":
         return self
 

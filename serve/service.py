@@ -19,6 +19,9 @@ from facellm.evidence_map import EvidenceMap
 from facellm.prompts import Completion, Request, landmarks_of
 from facellm.reader import question_about
 from serve.finder import server_finder
+from serve.given import named_faces
+from serve.metrics import UNREAD
+from serve.schemas import GivenFace
 
 
 class FaceService:
@@ -36,6 +39,14 @@ class FaceService:
         """The faces of a picture, found without holding up other requests."""
         return await asyncio.to_thread(self._finder.find, image)
 
+    async def named(
+        self, image: Image.Image, given: Sequence[GivenFace] | None
+    ) -> list[Face] | None:
+        """The faces a client names; None where it names none and the finder shall look."""
+        if given is None:
+            return None
+        return await asyncio.to_thread(named_faces, image, given, self._finder)
+
     async def describe(
         self, image: Image.Image, faces: Sequence[Face] | None = None
     ) -> tuple[FaceReport, "Usage"]:
@@ -45,7 +56,11 @@ class FaceService:
         usage = Usage()
         requests = self._describer.requests(image, found)
         answers = await asyncio.gather(*(self._answer(one, usage) for one in requests))
-        return self._describer.report(image, found, answers, name, self.model), usage
+        report = self._describer.report(image, found, answers, name, self.model)
+        for face in report.faces:
+            for part in face.unread:
+                UNREAD.labels(part).inc()
+        return report, usage
 
     async def question(self, image: Image.Image, question: str, face: int | None) -> Request:
         """The request for one question; see `FaceReader.ask`."""
