@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ PATIENCE = 120_000
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    pytest.importorskip("vllm")
+    if find_spec("vllm") is None:  # importing it here would take as long as starting the server
+        pytest.skip("vLLM is not installed")
     with ServerProcess(tmp_path_factory.mktemp("server") / "log.txt") as process:
         process.wait(500)
         yield process
@@ -47,7 +49,7 @@ def site(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
     ), "the page's process logs nothing of what it passes on"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, an event loop runs in this thread
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     names = ("chromium", "chromium-browser", "google-chrome")
