@@ -22,6 +22,7 @@ from facellm.train import lora
 from facellm.train.assemble import save
 from facellm.train.log import forget_after
 from facellm.train.parts import freeze
+from rl.colocated import Colocated, Sampling
 from rl.held_out import HeldOutReward
 from rl.journal import Journal, draw
 from rl.prompts import Prompts, Slots, check_labels
@@ -99,6 +100,9 @@ def make_trainer(
     if recipe.schedule == "utility":
         trainer.train_dataset = Slots(count)
         trainer.schedule = scheduled(recipe, per_round)
+    if recipe.rollouts == "vllm":
+        trainer.colocated = colocated(recipe, trainer, processes)
+        trainer.max_difference = recipe.vllm.max_difference
     if recipe.held_out.prompts:
         trainer.add_callback(HeldOutReward(trainer, recipe, per_round))
     trainer.watch = watch
@@ -119,6 +123,23 @@ def scheduled(recipe: Recipe, per_round: int) -> Schedule:
             f"a pool of {pool} prompts is too small for rounds of {per_round}; make it larger"
         )
     return Schedule(pool, per_round, recipe.seed)
+
+
+def colocated(recipe: Recipe, trainer: FaceGRPOTrainer, processes: int) -> Colocated:
+    """vLLM for a recipe's answers; it starts when the first are drawn.
+
+    Raises:
+        FaceLLMError: several processes, or no vLLM.
+    """
+    if processes > 1:
+        raise FaceLLMError(
+            f"rollouts vllm runs in one process, not in {processes}; choose rollouts transformers"
+        )
+    sampling = Sampling(
+        recipe.max_completion_length, trainer.eos_token_ids, trainer.model.config.image_token_id
+    )
+    folder = checkpoint_folder(recipe.model_name_or_path)
+    return Colocated(folder, sampling, recipe.vllm.max_num_seqs, recipe.vllm.gpu_memory_utilization)
 
 
 def config(recipe: Recipe) -> GRPOConfig:

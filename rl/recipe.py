@@ -59,6 +59,18 @@ class StartCheck(Part):
     """Share of the prompts whose answers must not all get the same reward."""
 
 
+class Vllm(Part):
+    """vLLM in the trainer's process, for `rollouts: vllm`."""
+
+    max_num_seqs: int = Field(default=64, gt=0)
+    """Answers in the making at once."""
+    gpu_memory_utilization: float = Field(default=0.3, gt=0, lt=1)
+    """Share of a GPU's memory that is vLLM's; the rest is the trainer's."""
+    max_difference: float = Field(default=0.02, gt=0)
+    """Mean |Δ log-probability| of a batch's tokens, vLLM's against the trainer's, beyond which the
+    run stops: then the two do not run the same model."""
+
+
 class HeldOut(Part):
     """The reward on prompts that are not trained on, measured as the run goes."""
 
@@ -118,6 +130,9 @@ class Recipe(Part):
     max_completion_length: int = Field(default=240, gt=0)
     """Tokens; a longer answer is cut, and does not parse."""
 
+    rollouts: Literal["transformers", "vllm"] = "transformers"
+    """What draws the answers."""
+    vllm: Vllm = Vllm()
     check: StartCheck = StartCheck()
     evaluate: int = Field(default=200, ge=0)
     """Held-out faces of each corpus that start and end model are compared on; 0 skips it."""
@@ -152,6 +167,11 @@ class Recipe(Part):
             raise ValueError("save_steps must be a multiple of num_iterations, or answers are lost")
         if self.schedule == "utility" and self.pool is None:
             raise ValueError("schedule utility draws from a pool; name its size, such as pool: 512")
+        if self.rollouts == "vllm" and (self.temperature, self.top_p) != (1.0, 1.0):
+            raise ValueError(
+                "rollouts vllm compares log-probabilities with the trainer's, which temperature "
+                "and top_p other than 1 change; leave them at 1"
+            )
         if not self.train:
             raise ValueError(f"train names no part; choose of {', '.join(PARTS)}")
         if self.lora is not None and "language_model" not in self.train:

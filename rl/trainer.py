@@ -16,6 +16,7 @@ from trl import GRPOTrainer
 from trl.data_utils import prepare_multimodal_messages
 
 from facellm.core.errors import FaceLLMError
+from rl.colocated import Colocated
 from rl.prompts import Prompts, Row
 from rl.rewards.truth import Completion
 from rl.rollouts import ALIAS, unpack
@@ -27,9 +28,15 @@ class FaceGRPOTrainer(GRPOTrainer):
     """GRPO for models with landmarks; see `rl.rollouts` for how these travel."""
 
     watch: Watch | None = None
+    colocated: Colocated | None = None
+    """vLLM, where it draws the answers."""
+    max_difference: float = 0.0
+    """Mean |Δ log-probability| between vLLM and trainer that is borne."""
     schedule: Schedule | None = None
     prompts: Prompts
     """What is asked; with a schedule, the pool that it draws from."""
+    latest: Tensor
+    """Log-probabilities of the last forward pass that learns."""
     round: int = 0
     drawn: Sequence[int] = ()
     """The schedule's prompts of this round, those of all processes."""
@@ -62,7 +69,11 @@ class FaceGRPOTrainer(GRPOTrainer):
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, *args: Any, **kwargs: Any
     ) -> Any:
         seen = unpack(multimodal_fields)
-        return super()._generate_single_turn(prompt_ids, images, seen, *args, **kwargs)
+        if self.colocated is None:
+            return super()._generate_single_turn(prompt_ids, images, seen, *args, **kwargs)
+        self.colocated.sync(self.accelerator.unwrap_model(self.model), self.state.global_step)
+        counts = self.processing_class.image_token_counts(seen["landmarks"], seen["num_views"])
+        return self.colocated.generate(prompt_ids, images, counts)
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -103,16 +114,39 @@ class FaceGRPOTrainer(GRPOTrainer):
             logps.append(outputs.log_probs[:, -logits_to_keep:])
             entropies.append(outputs.entropy[:, -logits_to_keep:] if compute_entropy else None)
         found = torch.cat(entropies) if compute_entropy else None
-        return torch.cat(logps), found, None
+        together = torch.cat(logps)
+        if torch.is_grad_enabled():
+            self.latest = together.detach()
+        return together, found, None
 
     def _compute_loss(self, model: nn.Module, inputs: Any) -> Tensor:
         loss = super()._compute_loss(model, inputs)
+        if self.colocated is not None:
+            self._compare(inputs)
         if not torch.isfinite(loss):
             raise FaceLLMError(
                 f"the loss is {float(loss)} at step {self.state.global_step}; the last checkpoint "
                 "is untouched: lower learning_rate and start again in another output_dir"
             )
         return loss
+
+    def _compare(self, inputs: Any) -> None:
+        """See that vLLM finds its answers as likely as the trainer does, before it learns of them.
+
+        The old log-probabilities are those of the weights that drew the answers; where there are
+        none, no update lies between, and the present ones are.
+        """
+        own = inputs.get("old_per_token_logps", self.latest)
+        told = inputs["completion_mask"].bool()
+        off = (own - inputs["sampling_per_token_logps"]).abs()[told]
+        mean = float(off.mean()) if len(off) else 0.0
+        self._note({"sampling_difference": mean})
+        if not mean <= self.max_difference:  # NaN too
+            raise FaceLLMError(
+                f"vLLM's log-probabilities differ by {mean:.3g} from the trainer's at step "
+                f"{self.state.global_step} (vllm.max_difference is {self.max_difference:g}): they "
+                "do not run the same model; the last checkpoint is untouched"
+            )
 
     def _calculate_rewards(
         self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any

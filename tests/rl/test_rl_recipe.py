@@ -24,9 +24,10 @@ def test_a_preset_sets_what_is_not_named(name):
     assert recipe(algorithm=name, epsilon_high=0.5).epsilon_high == 0.5
 
 
-def test_the_shipped_recipe_is_one():
-    shipped = Path(__file__).parents[2] / "rl/recipes/rig.yaml"
-    assert load(Recipe, shipped).prompts_per_step == 4
+@pytest.mark.parametrize(("name", "prompts"), [("rig", 4), ("efficiency", 4), ("vllm", 8)])
+def test_the_shipped_recipes_are_recipes(name, prompts):
+    shipped = Path(__file__).parents[2] / f"rl/recipes/{name}.yaml"
+    assert load(Recipe, shipped).prompts_per_step == prompts
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,8 @@ def test_the_shipped_recipe_is_one():
         ({"algorithm": "ppo"}, "algorithm"),
         ({"num_iterations": 3}, "save_steps must be a multiple"),
         ({"train": ["projector"], "lora": {}}, "add it to train"),
+        ({"schedule": "utility"}, "name its size, such as pool: 512"),
+        ({"rollouts": "vllm", "top_p": 0.9}, "temperature and top_p other than 1"),
         ({"learning_rat": 1}, "did you mean learning_rate"),
     ],
 )
