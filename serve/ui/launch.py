@@ -1,6 +1,8 @@
 """`facellm ui`: the page, over a server that runs already or over one of its own."""
 
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -47,6 +49,8 @@ def launch(
     check_port(host, port)
     with ExitStack() as running:
         if server is None:
+            # A terminated page must stop its server too, which only a Python exit does.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
             server = _started(running, model, api_key)
         _run(server.rstrip("/").removesuffix("/v1"), host, port, api_key, hosts)
 

@@ -1,6 +1,8 @@
 """The page's process without a browser: who is let in, what is passed on, what is refused."""
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,3 +179,17 @@ def test_a_taken_port_is_one_line(site: str) -> None:
     result = CliRunner().invoke(cli.app, ["ui", "--port", port, "--server", "http://localhost:1"])
     assert result.exit_code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_page_that_is_terminated_takes_its_own_server_along() -> None:
+    psutil = pytest.importorskip("psutil", reason="psutil comes with vLLM")
+    line = [sys.executable, "-c", "from facellm.cli import main; main()", "ui"]
+    line += ["--port", str(free_port())]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("facellm: starting facellm-nano on port ")
+        [server] = psutil.Process(process.pid).children()
+        process.terminate()
+        assert process.wait(120) == 143
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
