@@ -35,6 +35,8 @@ bench: install
 corpora: install
 	$(PY) -m data_engine.rig $(HEAD) --out corpora/rig --count 24000 --identities 600 --start-identity 1000 --size 144 --seed 3 --workers 2
 	$(PY) -m data_engine.sources.lfw_emotion $(PHOTOS) --finder-model $(FINDER_MODEL) --out corpora/photos
+	CORPUS=corpora/rig $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
+	CORPUS=corpora/photos $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
 
 weights: install
 	$(VENV)/bin/facellm train facellm/recipes/nano.yaml

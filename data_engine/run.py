@@ -139,10 +139,13 @@ def _export(recipe: Recipe) -> None:
 
 def _read(sources: list[Source], recipe: Recipe, tally: Tally) -> Iterator[Item | Reject]:
     """The sources one after the other, at most `limit` items."""
+    first: Reject | None = None
     for source in sources:
         try:
             for output in source.items(recipe.output_dir):
                 tally.count(output)
+                if first is None and isinstance(output, Reject):
+                    first = output
                 yield output
                 if tally.all_given == recipe.limit:
                     return
@@ -154,9 +157,11 @@ def _read(sources: list[Source], recipe: Recipe, tally: Tally) -> Iterator[Item 
                 f"{type(error).__name__}: {error}"
             ) from error
     if not tally.all_given:
-        raise FaceLLMError(
-            "the sources gave no item that can be used; see rejects in the work folder"
-        )
+        seen = "they are empty" if first is None else (
+            f"{sum(tally.rejects.values())} were rejected, the first for {first.reason} "
+            f"({first.item_id}: {first.detail})"
+        )  # fmt: skip
+        raise FaceLLMError(f"the sources gave no item that can be used: {seen}")
 
 
 def _stream(

@@ -29,7 +29,8 @@ WHOLE_PICTURE = 0.9
 
 
 class FindFaces(Step):
-    """Fill boxes and points. Samples whose faces all have points, clips and rows pass as they are.
+    """Fill boxes and points. Samples whose faces all have points, clips and rows pass as they are,
+    unless they are looked at `again`.
 
     Rejects: `missing_file`, `unreadable_file`; `no_face` where nothing was found, or none of the
     labelled faces.
@@ -46,12 +47,15 @@ class FindFaces(Step):
     others: bool = False
     """Whether to add, unlabelled, found faces that answer no labelled one. A picture without
     labelled faces gets all that are found."""
+    again: bool = False
+    """Look for faces that have points too, and take what is found in place of them: a model that
+    is to read faces as the finder sees them must meet the finder's errors in training."""
     keep: bool = False
     """Keep a sample in which no face was found, as it was, instead of rejecting it."""
 
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         finder = finder_of(self.finder, self.finder_model)
-        for one in opened(items, folder, self.name, lambda sample: not _complete(sample)):
+        for one in opened(items, folder, self.name, self._unfinished):
             if not isinstance(one, Opened):
                 yield one
                 continue
@@ -65,6 +69,9 @@ class FindFaces(Step):
                 seen = f"found {len(found)} faces, none of the {len(sample.faces)} labelled"
                 yield reject(sample, self.name, "no_face", seen if sample.faces else "")
 
+    def _unfinished(self, sample: Sample) -> bool:
+        return self.again or not (sample.faces and all(face.points for face in sample.faces))
+
     def _merge(
         self, known: list[Face], found: list[Face], size: tuple[int, int]
     ) -> list[Face] | None:
@@ -76,18 +83,19 @@ class FindFaces(Step):
             pairs = {} if middle is None else {0: middle}
         else:
             pairs = pair_up([f.box for f in known], [f.box for f in found], self.least_overlap)
-        # A face that already has points has them from somebody who knew better.
         placed = [
-            face if face.points or n not in pairs
-            else found[pairs[n]].model_copy(update={"labels": face.labels})
+            self._placed(face, found[pairs[n]] if n in pairs else None)
             for n, face in enumerate(known)
-        ]  # fmt: skip
+        ]
         if not any(face.points for face in placed):
             return None
         if self.others:
             placed += [f for n, f in enumerate(found) if n not in pairs.values()]
         return left_to_right(placed)
 
-
-def _complete(sample: Sample) -> bool:
-    return bool(sample.faces) and all(face.points for face in sample.faces)
+    def _placed(self, face: Face, seen: Face | None) -> Face:
+        if face.points and not self.again:
+            return face  # its points are from somebody who knew better
+        if seen is not None:
+            return seen.model_copy(update={"labels": face.labels})
+        return face.model_copy(update={"points": None, "visible": None})

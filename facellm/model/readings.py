@@ -1,6 +1,7 @@
 """What the region tokens say in numbers, and how the numbers are told to the language model.
 
-    region tokens r (X,15,E) ──► action units v (X,A), expression logits (X,8), pose (X,3)
+    region tokens r (X,15,E), points z (X,68,2) ──► action units v (X,A), expression logits (X,8),
+                                                    pose (X,3)
     told: r ← r + Σ_a Σ_b max(0, 1 − |v_a − b|) U_{a,b} + Σ_e p_e M_e,   b = 0 … 5
 
 A language model that has to find intensities in region tokens by itself needs far more answers
@@ -18,8 +19,9 @@ from torch.nn import functional as F
 
 from facellm.core.emotions import EMOTIONS
 from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY, PROTOCOLS
-from facellm.core.regions import REGIONS
+from facellm.core.regions import N_POINTS, REGIONS
 from facellm.model.configuration import FaceVisionConfig
+from facellm.model.region_encoder import own_frame, region_geometry
 
 # Shapes: X faces, R = 15 regions, E region width, A = 23 action units, B = 6 levels, L width of
 # the language model.
@@ -68,11 +70,34 @@ class Known(NamedTuple):
         return Reading(units, felt.clamp_min(1e-6).log(), reading.pose)
 
 
+class Shape(nn.Module):
+    """68 points as (X, 136) coordinates in the face's own frame, each of mean 0 and variance 1.
+
+    The running statistics of training are used afterwards, and in float32 whatever the model
+    computes in: a brow raised by a hundredth of a face is a tenth of what coordinates vary.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(2 * N_POINTS))
+        self.register_buffer("var", torch.ones(2 * N_POINTS))
+
+    def forward(self, points_XP2: Tensor) -> Tensor:
+        """Standardised coordinates (X, 136), float32, of points in any unit."""
+        _, scale = region_geometry(points_XP2.float())
+        own = own_frame(points_XP2.float(), scale).flatten(1)
+        learns = self.training and len(own) > 1
+        mean, var = (self.mean, self.var) if learns else (self.mean.float(), self.var.float())
+        return F.batch_norm(own, mean, var, training=learns)
+
+
 class Readings(nn.Module):
-    """Action-unit intensities, expression and pose from region tokens.
+    """Action-unit intensities, expression and pose from region tokens and the shape of the face.
 
     A unit is read from the tokens of its own FACS regions, so that a token comes to hold what
-    happens there, and corrected by the face as a whole: cheeks rise when lip corners do.
+    happens there, and corrected by the face as a whole: cheeks rise when lip corners do. The 68
+    points in the face's own frame tell how far a feature has moved more finely than patches do;
+    they are only as good as the finder, so neither stands alone.
     """
 
     def __init__(self, config: FaceVisionConfig) -> None:
@@ -83,17 +108,22 @@ class Readings(nn.Module):
         self.unit = nn.Parameter(torch.randn(len(UNITS), size) * size**-0.5)
         self.unit_bias = nn.Parameter(torch.zeros(len(UNITS)))
         self.narrow = nn.Linear(size, NARROW)
+        self.shape = Shape()
+        self.moved = nn.Sequential(
+            nn.Linear(2 * N_POINTS, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN)
+        )
         self.whole = nn.Sequential(
-            nn.GELU(), nn.Linear(len(REGIONS) * NARROW, HIDDEN),
+            nn.GELU(), nn.Linear(len(REGIONS) * NARROW + HIDDEN, HIDDEN),
             nn.GELU(), nn.Linear(HIDDEN, len(UNITS) + len(EMOTIONS) + 3),
         )  # fmt: skip
 
-    def forward(self, regions_XRE: Tensor) -> Reading:
-        """Read the faces off their region tokens."""
+    def forward(self, regions_XRE: Tensor, points_XP2: Tensor) -> Reading:
+        """Read faces off their region tokens and points (X, 68, 2), float32 in view units."""
         tokens = self.norm(regions_XRE)
         own_XAE = torch.einsum("ar,xre->xae", self.share, tokens)
         own = torch.einsum("xae,ae->xa", own_XAE, self.unit) + self.unit_bias
-        whole = self.whole(self.narrow(tokens).flatten(-2))
+        moved = self.moved(self.shape(points_XP2).to(tokens.dtype))
+        whole = self.whole(torch.cat([self.narrow(tokens).flatten(-2), moved], -1))
         units, emotion, pose = whole.split([len(UNITS), len(EMOTIONS), 3], -1)
         return Reading(own + units, emotion, pose)
 

@@ -23,6 +23,14 @@ ABSENT = -1_000_000
 """Stands in every coordinate of a face slot that is empty."""
 
 
+def view_points(landmarks: Tensor) -> Tensor:
+    """Fixed-point landmarks as float32 in units of the view, whatever the model computes in.
+
+    A coordinate in bfloat16 is off by up to 1 % of a face: more than a slight smile moves a point.
+    """
+    return landmarks.float() * POINT_UNIT
+
+
 class Projector(nn.Module):
     """Patches and region tokens to the language model's width, by an MLP each."""
 
@@ -89,7 +97,8 @@ class FaceVision(nn.Module):
         tokens = self.projector.patches(self.pooled(patches)) + self.projector.place
         if regions is None:
             return list(tokens)
-        spoken = self.speakable(regions[present]).split(present.sum(1).tolist())
+        points = view_points(landmarks_VFP2[present])
+        spoken = self.speakable(regions[present], points).split(present.sum(1).tolist())
         return [
             torch.cat([own, faces.flatten(0, 1)]) for own, faces in zip(tokens, spoken, strict=True)
         ]
@@ -100,15 +109,20 @@ class FaceVision(nn.Module):
         square = patches_VND.transpose(1, 2).unflatten(2, (grid, grid))
         return F.avg_pool2d(square, pool).flatten(2).transpose(1, 2)
 
-    def speakable(self, regions_XRE: Tensor, known: Known | None = None) -> Tensor:
+    def speakable(
+        self, regions_XRE: Tensor, points_XP2: Tensor, known: Known | None = None
+    ) -> Tensor:
         """Region tokens of X faces as the language model hears them, (X, 15, L).
 
-        In training, what is `known` of the faces may be told in place of what is read off them.
+        Args:
+            regions_XRE: as `see` gives them.
+            points_XP2: (X, 68, 2), see `view_points`.
+            known: in training, what is told of the faces in place of what is read off them.
         """
         tokens = self.projector.regions(regions_XRE)
         if self.readings is None:
             return tokens
-        reading = self.readings(regions_XRE)
+        reading = self.readings(regions_XRE, points_XP2)
         return tokens + self.projector.told(reading if known is None else known.over(reading))
 
 

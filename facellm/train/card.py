@@ -42,8 +42,9 @@ with intensities, and the evidence in words. Trained here from random weights in
 `facellm/recipes/nano.yaml`; nothing in it comes from another model.
 
 ## Results on people it has never seen
-Greedy answers to one question a face, landmarks as stored in the corpus; 95 % intervals by a
-bootstrap over people. *Majority* gives the commonest answer to every face, *shuffled* gives each
+Greedy answers to one question a face; 95 % intervals by a bootstrap over people. Landmarks of `rig`
+are exact and those of `photos` MediaPipe's; in corpora named `_found` they are what the builtin
+finder sees, as for a user (`data_engine/recipes/found_faces.yaml`). *Majority* gives the commonest answer to every face, *shuffled* gives each
 face the right answer of another one. Made by
 `python -m facellm.train.evaluate MODEL CORPUS … --faces {faces}`.
 

@@ -2,7 +2,8 @@
 
 python -m facellm.train.evaluate MODEL CORPUS [CORPUS …] --faces 400 --out report.json
 
-Landmarks are the corpus's own; with `--finder builtin` they are found anew, as for a user.
+Landmarks are the corpus's own. How a model reads faces that a finder sees is measured on the
+corpus that data_engine/recipes/found_faces.yaml makes of it.
 """
 
 import json
@@ -21,8 +22,6 @@ from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Sample, read_samples
 from facellm.core.statistics import Interval
 from facellm.faces import load_image
-from facellm.faces.crop import SAME_FACE, overlap
-from facellm.faces.finder import Finder, load_finder
 from facellm.tasks import TASKS
 from facellm.tasks.base import Scored, Task
 
@@ -43,20 +42,6 @@ def held_out(folder: Path, count: int, seed: int = 0) -> list[Sample]:
     if not singles:
         raise FaceLLMError(f"corpus {folder} has no test split with landmarks to evaluate on")
     return random.Random(seed).sample(singles, min(count, len(singles)))
-
-
-def found_again(folder: Path, samples: Sequence[Sample], finder: Finder) -> list[Sample]:
-    """The samples whose face the finder sees too, with the landmarks that it sees."""
-    kept = []
-    for sample in samples:
-        face = sample.faces[0]
-        found = finder.find(load_image(folder / sample.image))
-        same = [one for one in found if overlap(one.box, face.box) >= SAME_FACE]
-        if same:
-            best = max(same, key=lambda one: overlap(one.box, face.box))
-            seen = face.model_copy(update={"points": best.points})
-            kept.append(sample.model_copy(update={"faces": [seen]}))
-    return kept
 
 
 class Answerer:
@@ -127,23 +112,16 @@ def _plain(metrics: dict[str, Interval]) -> dict[str, Any]:
     return {name: interval.model_dump() for name, interval in metrics.items()}
 
 
-def evaluate(
-    model: Path, corpora: Iterable[Path], faces: int, out: Path, finder: Finder | None = None
-) -> dict[str, Any]:
+def evaluate(model: Path, corpora: Iterable[Path], faces: int, out: Path) -> dict[str, Any]:
     """Answer the tasks for held-out faces of each corpus and write the numbers as JSON.
 
-    `majority` answers the commonest gold for all; `shuffled` gives each face another's gold. With
-    a finder, faces that it misses are left out and counted.
+    `majority` answers the commonest gold for all; `shuffled` gives each face another's gold.
     """
     answerer = Answerer(model)
     report: dict[str, Any] = {}
     for corpus in corpora:
         samples = held_out(corpus, faces)
-        drawn = len(samples)
-        if finder is not None:
-            samples = found_again(corpus, samples, finder)
-            print(f"{corpus.name}: the finder sees {len(samples)} of {drawn} faces", flush=True)
-        report[corpus.name] = {"faces": len(samples), "missed": drawn - len(samples)}
+        report[corpus.name] = {"faces": len(samples)}
         for name in ASKED:
             result = evaluate_task(answerer, corpus, samples, TASKS[name])
             if result is not None:
@@ -169,12 +147,9 @@ def main(
     corpora: list[Path],
     faces: int = 400,
     out: Annotated[Path, typer.Option()] = Path("report.json"),
-    finder: Annotated[str | None, typer.Option(help="Find the landmarks anew.")] = None,
-    finder_model: Annotated[Path | None, typer.Option()] = None,
 ) -> None:
     """Evaluate the checkpoint MODEL on the test splits of CORPORA."""
-    found = None if finder is None else load_finder(finder, finder_model)
-    evaluate(model, corpora, faces, out, found)
+    evaluate(model, corpora, faces, out)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from facellm.model.processing import FaceLLMImageProcessor
 from facellm.model.readings import Known
-from facellm.model.vision import FaceVision
+from facellm.model.vision import FaceVision, view_points
 from facellm.train.inputs import Seen, batch_views, generator_at
 
 # Shapes: V views, P pooled patches, D tower channels, R = 15 regions, E region width.
@@ -22,7 +22,7 @@ Key = tuple[Seen, int]
 
 
 class Features(nn.Module):
-    """Pooled patches (P, D) and region tokens (R, E) of views, from memory where they are there.
+    """Pooled patches (P, D), region tokens (R, E) and points (68, 2) of views, kept once seen.
 
     A module without parameters that holds no reference to the vision part it is given.
     """
@@ -37,11 +37,14 @@ class Features(nn.Module):
         super().__init__()
         self.sources, self.images, self.seed = sources, images, seed
         self.room = gib * GIB
-        self.kept: dict[Key, tuple[Tensor, Tensor]] = {}
+        self.kept: dict[Key, tuple[Tensor, Tensor, Tensor]] = {}
         self.asked = self.found = 0
 
-    def forward(self, vision: FaceVision, keys: Sequence[Key]) -> tuple[Tensor, Tensor]:
-        """Pooled patches (V, P, D) and region tokens (V, R, E), zeros where there is no face."""
+    def forward(self, vision: FaceVision, keys: Sequence[Key]) -> tuple[Tensor, Tensor, Tensor]:
+        """Pooled patches (V, P, D), region tokens (V, R, E) and points (V, 68, 2) in view units.
+
+        The last two are zeros where there is no face.
+        """
         missing = [key for key in dict.fromkeys(keys) if key not in self.kept]
         fresh = dict(zip(missing, self._see(vision, missing), strict=True))
         self.asked, self.found = self.asked + len(keys), self.found + len(keys) - len(missing)
@@ -52,11 +55,13 @@ class Features(nn.Module):
             if self.room >= size and key[0].kind != "nothing":
                 self.kept[key] = value
                 self.room -= size
-        pooled, regions = (torch.stack(values) for values in zip(*chosen, strict=True))
-        return pooled.to(device).float(), regions.to(device).float()
+        pooled, regions, points = (
+            torch.stack(part).to(device) for part in zip(*chosen, strict=True)
+        )
+        return pooled.float(), regions.float(), view_points(points)
 
     @torch.no_grad()
-    def _see(self, vision: FaceVision, keys: Sequence[Key]) -> list[tuple[Tensor, Tensor]]:
+    def _see(self, vision: FaceVision, keys: Sequence[Key]) -> list[tuple[Tensor, Tensor, Tensor]]:
         if not keys:
             return []
         views = [self._view(seen, version) for seen, version in keys]
@@ -69,7 +74,8 @@ class Features(nn.Module):
             shape = (vision.config.face_tokens, vision.config.region_size)
             regions = pooled.new_zeros(*present.shape, *shape)
         one = regions.sum(1)  # a view shows one face at most; empty slots are zeros
-        return list(zip(_kept(pooled), _kept(one), strict=True))
+        points = (landmarks * present[..., None, None]).sum(1, dtype=torch.int32).cpu()
+        return list(zip(_kept(pooled), _kept(one), list(points), strict=True))
 
     def _view(self, seen: Seen, version: int) -> tuple[Tensor, Tensor]:
         kind = ("face", "whole", "nothing").index(seen.kind)
@@ -86,6 +92,7 @@ def tokens_of(
     vision: FaceVision,
     pooled: Tensor,
     regions: Tensor,
+    points: Tensor,
     faces: Sequence[bool],
     known: Known | None = None,
 ) -> Tensor:
@@ -96,7 +103,8 @@ def tokens_of(
     patches = vision.projector.patches(pooled) + vision.projector.place
     if not vision.config.face_tokens or not any(faces):
         return patches.flatten(0, 1)
-    spoken = iter(vision.speakable(regions[torch.tensor(faces, device=regions.device)], known))
+    shown = torch.tensor(faces, device=regions.device)
+    spoken = iter(vision.speakable(regions[shown], points[shown], known))
     rows = [
         torch.cat([own, next(spoken)]) if face else own
         for own, face in zip(patches, faces, strict=True)

@@ -10,7 +10,7 @@ from facellm.core.errors import FaceLLMError
 from facellm.core.regions import REGIONS
 from facellm.faces.region_masks import region_masks
 from facellm.model.processing import FaceLLMImageProcessor
-from facellm.model.vision import POINT_UNIT, FaceVision
+from facellm.model.vision import POINT_UNIT, FaceVision, view_points
 from facellm.train.crops import Crops, draw
 from facellm.train.features import Features, Key
 from facellm.train.heads import LOSS_WEIGHTS, Heads, head_losses
@@ -61,7 +61,8 @@ class Seer(nn.Module):
         if regions is None or attention is None:
             raise FaceLLMError("every view of objective see must show one face")
         if self.heads is None:
-            return self.vision.readings(regions[present]), attention[present]
+            points = view_points(landmarks[present])
+            return self.vision.readings(regions[present], points), attention[present]
         return self.heads(regions[present], patches), attention[present]
 
     def forward(
@@ -80,8 +81,8 @@ class Seer(nn.Module):
             **seen: `pixels`, `landmarks` and `inside` (V, 15, N), the patches of each region.
         """
         if keys is not None and self.features is not None and self.vision.readings is not None:
-            _, regions = self.features(self.vision, keys)
-            return head_losses(self.vision.readings(regions), units, emotion, pose)
+            _, regions, points = self.features(self.vision, keys)
+            return head_losses(self.vision.readings(regions, points), units, emotion, pose)
         outputs, attention = self.read(seen["pixels"], seen["landmarks"])
         losses = head_losses(outputs, units, emotion, pose)
         if attention is not None:

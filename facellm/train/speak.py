@@ -96,8 +96,8 @@ class Speaker(nn.Module):
     def _embedded(self, input_ids: Tensor, keys: Sequence[Any], known: Known | None) -> Tensor:
         assert self.features is not None
         vision = self.model.model.vision
-        pooled, regions = self.features(vision, keys)
-        seen = tokens_of(vision, pooled, regions, [view.kind == "face" for view, _ in keys], known)
+        faces = [view.kind == "face" for view, _ in keys]
+        seen = tokens_of(vision, *self.features(vision, keys), faces, known)
         embeds = self.model.get_input_embeddings()(input_ids)
         mask = (input_ids == self.model.config.image_token_id).unsqueeze(-1)
         return embeds.masked_scatter(mask, seen.to(embeds.dtype))

@@ -119,7 +119,9 @@ def test_a_failing_source_stops_the_run(go):
 
 
 def test_nothing_from_the_sources_is_an_error(go):
-    with pytest.raises(FaceLLMError, match="no item that can be used"):
+    with pytest.raises(
+        FaceLLMError, match="no item that can be used: 1 were rejected, the first for"
+    ):
         go(source={"use": "pipeline_parts:Numbers", "count": 1, "broken": 0})
 
 

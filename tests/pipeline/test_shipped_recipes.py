@@ -15,14 +15,14 @@ RECIPES = sorted(FOLDER.glob("*.yaml"))
 
 def test_the_recipes_are_there():
     assert {path.stem for path in RECIPES} == {
-        "attributes_qa", "emotion_cot", "labelled_faces", "own_model", "rig_corpus", "teacher",
-        "video_dynamics",
+        "attributes_qa", "emotion_cot", "found_faces", "labelled_faces", "own_model", "rig_corpus",
+        "teacher", "video_dynamics",
     }  # fmt: skip
 
 
 @pytest.fixture
 def places(monkeypatch, tmp_path):
-    for name in ("PHOTOS", "FINDER_MODEL", "FACES", "LABELS", "VIDEOS"):
+    for name in ("CORPUS", "PHOTOS", "FINDER_MODEL", "FACES", "LABELS", "VIDEOS"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("FACELLM_CORPORA", str(tmp_path))
 

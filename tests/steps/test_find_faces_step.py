@@ -112,3 +112,17 @@ def test_the_shipped_finder_on_a_photograph(astronaut, tmp_path):
     x0, y0, x1, y1 = kept.faces[0].box
     assert 160 < x0 < 200 and 250 < x1 < 300 and y0 < 90 < 150 < y1  # seen by eye
     assert kept.faces[0].labels == HAPPY
+
+
+def test_looked_at_again_a_face_has_the_points_that_the_finder_sees(sees, tmp_path):
+    exact, other = face_at(80, 150, 30), face_at(240, 150, 30)
+    seen = face_at(83, 151, 31)
+    sees(seen)
+    known = [one.model_copy(update={"labels": HAPPY}) for one in (exact, other)]
+    untouched, _ = run_one(tmp_path, known)
+    assert untouched[0].faces == known
+    kept, _ = run_one(tmp_path, known, again=True)
+    assert kept[0].faces[0] == seen.model_copy(update={"labels": HAPPY})
+    assert kept[0].faces[1].points is None and kept[0].faces[1].labels == HAPPY
+    _, rejects = run_one(tmp_path, known[1:], again=True)
+    assert [reject.reason for reject in rejects] == ["no_face"]

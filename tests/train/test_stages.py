@@ -217,7 +217,7 @@ def test_kept_features_are_what_the_model_would_see(made):
         expected = torch.cat(vision(pixels, landmarks))
         got = tokens_of(vision, *first, [True, False, True])
     assert features.found == 2, "faces are kept, textures are not"
-    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     torch.testing.assert_close(got, expected, rtol=0, atol=5e-3)  # kept as float16
     small = Features([crops], processor.image_processor, 0, gib=1e-9)
     small(vision, keys)
@@ -233,11 +233,12 @@ def test_labels_are_told_in_place_of_readings(made):
     with torch.no_grad():
         vision = model.model.vision
         regions = torch.randn(2, 15, vision.config.region_size)
-        own = vision.readings(regions)
+        read = (regions, crops.points[:2])
+        own = vision.readings(*read)
         told = known.over(own)
-        assert not torch.equal(vision.speakable(regions), vision.speakable(regions, known))
+        assert not torch.equal(vision.speakable(*read), vision.speakable(*read, known))
         none = known_of([crops], views, 0.0, rng)
-        torch.testing.assert_close(vision.speakable(regions, none), vision.speakable(regions))
+        torch.testing.assert_close(vision.speakable(*read, none), vision.speakable(*read))
     labelled = ~crops.units[:2].isnan()
     torch.testing.assert_close(told.units[labelled] * 5, crops.units[:2][labelled])
     torch.testing.assert_close(told.units[~labelled], own.units[~labelled])

@@ -14,7 +14,6 @@ from tiny_corpus import recipe_text, write_corpus
 
 from facellm.core.errors import FaceLLMError
 from facellm.faces import load_image
-from facellm.faces.finder import GivenFinder
 from facellm.faces.region_masks import region_masks
 from facellm.model.vision import POINT_UNIT
 from facellm.train import run
@@ -22,7 +21,6 @@ from facellm.train.assemble import assemble
 from facellm.train.augment import MIRROR, fixed_point, normalise, views
 from facellm.train.crops import UNITS, draw, load_crops
 from facellm.train.dialogues import compose, compose_empty, encode, pad
-from facellm.train.evaluate import found_again, held_out
 from facellm.train.heads import head_losses, unit_regions
 from facellm.train.recipe import TASK_WEIGHTS, load_recipe
 from facellm.train.see import looking_loss, region_places
@@ -226,13 +224,3 @@ def test_a_corpus_without_faces_is_one_line(tmp_path):
     (tmp_path / "samples.jsonl").write_text("{}\n")
     with pytest.raises(FaceLLMError, match=r"samples.jsonl:1 is not a sample"):
         load_crops(tmp_path, "train")
-
-
-def test_landmarks_are_found_anew_and_missed_faces_counted(corpus):
-    samples = held_out(corpus, 4)
-    points = np.asarray(samples[0].faces[0].points, np.float32)
-    seen = found_again(corpus, samples[:1], GivenFinder([points + 0.5]))
-    assert seen[0].faces[0].labels == samples[0].faces[0].labels
-    np.testing.assert_allclose(seen[0].faces[0].points, points + 0.5, atol=1e-3)
-    assert found_again(corpus, samples[:1], GivenFinder([points + 500])) == []
-    assert found_again(corpus, samples[:1], GivenFinder([])) == []

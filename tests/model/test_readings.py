@@ -1,0 +1,69 @@
+"""Readings see how far features moved, wherever the face is and whatever the model computes in."""
+
+import pytest
+import torch
+from drawn_faces import face_points
+
+from facellm.model.configuration import FaceVisionConfig
+from facellm.model.readings import Readings, Shape
+
+BROWS = slice(17, 27)
+SIZE = FaceVisionConfig().region_size
+
+
+@pytest.fixture
+def points():
+    face = torch.from_numpy(face_points(0.5, 0.5, 0.2))
+    return face + 0.01 * torch.randn(32, 68, 2, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def readings(points):
+    torch.manual_seed(0)
+    made = Readings(FaceVisionConfig())
+    for _ in range(200):
+        made.shape(points)
+    return made.eval()
+
+
+def test_shape_is_standardised_by_what_training_saw(readings, points):
+    seen = readings.shape(points)
+    assert seen.shape == (32, 136)
+    assert seen.mean(0).abs().max() < 1e-3
+    assert (seen.var(0) - 1).abs().max() < 0.02
+    before = readings.shape.mean.clone()
+    readings.shape(points + 0.1)
+    assert torch.equal(before, readings.shape.mean), "it rests outside of training"
+
+
+def test_shape_is_the_same_wherever_the_face_is(readings, points):
+    angle = torch.tensor(0.4)
+    turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
+    elsewhere = (points @ turn.T) * 0.6 + 0.2
+    torch.testing.assert_close(readings.shape(elsewhere), readings.shape(points), atol=1e-3, rtol=0)
+
+
+def test_readings_hear_of_a_raised_brow(readings, points):
+    regions = torch.randn(1, 15, SIZE)
+    raised = points[:1].clone()
+    raised[:, BROWS, 1] -= 0.02
+    with torch.no_grad():
+        assert not torch.allclose(
+            readings(regions, points[:1]).units, readings(regions, raised).units
+        )
+
+
+def test_a_model_in_bfloat16_sees_as_small_movements(readings, points):
+    raised = points.clone()
+    raised[:, BROWS, 1] -= 0.002
+    moved = readings.shape(raised) - readings.shape(points)
+    half = Shape().eval()
+    half.load_state_dict(readings.shape.state_dict())
+    half.bfloat16()
+    torch.testing.assert_close(half(raised) - half(points), moved, atol=0.02, rtol=0.02)
+
+
+def test_one_face_alone_can_be_learned_from(points):
+    shape = Shape()
+    assert torch.isfinite(shape(points[:1])).all()
+    assert torch.equal(shape.mean, torch.zeros(136)), "one face has no spread"
