@@ -226,6 +226,16 @@ def rl(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False)
     run(recipe, overrides or [], dry_run)
 
 
+@app.command()
+def improve(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
+    """Let a model learn from those of its own answers that the labels bear out, in rounds."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from rl.improve import run
+
+    run(recipe, overrides or [], dry_run)
+
+
 @app.command("eval")
 def evaluate(
     recipe: Annotated[

@@ -37,6 +37,7 @@ MAY_KNOW = {
         "facellm.checkpoint",
         "eval.faithfulness",
         "eval.metrics",
+        "data_engine.verify",
     },
     "facellm/draw": {"facellm.core", "facellm.evidence_map"},
 }

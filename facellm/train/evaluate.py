@@ -20,6 +20,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 import facellm.model  # noqa: F401  (registers the classes that the Auto classes return)
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Sample, read_samples
+from facellm.core.splits import Split
 from facellm.core.statistics import Interval
 from facellm.faces import load_image
 from facellm.tasks import TASKS
@@ -30,30 +31,37 @@ MAX_NEW_TOKENS = 220
 ASKED = ("expression", "action_units", "reasoning")
 
 
-def held_out(folder: Path, count: int, seed: int = 0) -> list[Sample]:
-    """Up to `count` single faces of the test split, drawn at random but the same every time."""
+def held_out(folder: Path, count: int, seed: int = 0, split: Split = "test") -> list[Sample]:
+    """Up to `count` single faces of a split, drawn at random but the same every time."""
     singles = [
         sample.model_copy(update={"faces": [face]})
         for sample in read_samples(folder)
-        if sample.split == "test"
+        if sample.split == split
         for face in sample.faces
         if face.points is not None
     ]
     if not singles:
-        raise FaceLLMError(f"corpus {folder} has no test split with landmarks to evaluate on")
+        raise FaceLLMError(f"corpus {folder} has no {split} split with landmarks to evaluate on")
     return random.Random(seed).sample(singles, min(count, len(singles)))
 
 
 class Answerer:
     """A checkpoint that answers one question about one face of a stored picture."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, temperature: float = 0.0, use_cpu: bool = False) -> None:
+        """Load a checkpoint; at temperature 0 its answers are greedy, else they are sampled."""
+        self.folder = folder
+        self.device = "cuda" if torch.cuda.is_available() and not use_cpu else "cpu"
         self.processor = AutoProcessor.from_pretrained(folder)
-        self.model = AutoModelForImageTextToText.from_pretrained(folder).eval()
+        model = AutoModelForImageTextToText.from_pretrained(folder)
+        self.model = model.to(self.device).eval()
+        self.sampling: dict[str, Any] = {"do_sample": False}
+        if temperature > 0:
+            self.sampling = {"do_sample": True, "temperature": temperature, "top_k": 0}
 
     @torch.inference_mode()
     def __call__(self, corpus: Path, asked: Sequence[tuple[Sample, str]]) -> list[str]:
-        """Greedy answers; landmarks are the corpus's own."""
+        """An answer each; landmarks are the corpus's own."""
         answers = []
         for start in range(0, len(asked), BATCH):
             batch = asked[start : start + BATCH]
@@ -66,7 +74,9 @@ class Answerer:
                 padding_side="left",
             )
             inputs.pop("token_type_ids", None)
-            tokens = self.model.generate(**inputs, max_new_tokens=MAX_NEW_TOKENS)
+            tokens = self.model.generate(
+                **inputs.to(self.device), max_new_tokens=MAX_NEW_TOKENS, **self.sampling
+            )
             new = tokens[:, inputs["input_ids"].shape[1] :]
             answers += self.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
         return answers
