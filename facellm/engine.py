@@ -52,7 +52,11 @@ class TransformersEngine:
         return self.model.config.vision_config.max_faces
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """Answer requests, in their order."""
+        """Answer requests, in their order.
+
+        Raises:
+            FaceLLMError: a prompt that is longer than the model can read.
+        """
         answers: dict[int, Completion] = {}
         for group in _groups(requests):
             batch = [requests[index] for index in group]
@@ -135,12 +139,22 @@ class TransformersEngine:
         )
         prefill = torch.tensor(batch[0].prefill, dtype=torch.long).repeat(len(batch), 1)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], prefill], 1)
+        self._check_length(inputs["input_ids"].shape[1])
         seen = torch.ones_like(prefill)
         inputs["attention_mask"] = torch.cat([inputs["attention_mask"], seen], 1)
         return {
             key: inputs[key].to(self.device)
             for key in ("input_ids", "attention_mask", "pixel_values", "landmarks", "num_views")
         }
+
+    def _check_length(self, tokens: int) -> None:
+        """Refuse a prompt that the language model has no positions for."""
+        most = self.model.config.get_text_config().max_position_embeddings
+        if tokens > most:
+            raise FaceLLMError(
+                f"a prompt of {tokens} tokens; expected at most {most}, which is all that "
+                f"{self.name} can read: ask a shorter question, or show fewer pictures or faces"
+            )
 
     def evidence_maps(self, image: Image.Image, faces: Sequence[Face]) -> list[EvidenceMap]:
         """Where each region token of each face looks, faces numbered as they come."""

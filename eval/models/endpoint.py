@@ -22,6 +22,9 @@ from facellm.faces.video import duration
 
 GIVE_UP_AFTER = 20
 """Failures in a row after which the endpoint counts as gone."""
+REFUSALS = ("BadRequestError", "UnprocessableEntityError")
+"""Errors of a single question, such as a prompt longer than the model's context: the endpoint that
+answered others is not gone."""
 AHEAD = 16
 """Pictures that are made ready while all connections are busy."""
 
@@ -68,13 +71,15 @@ class Endpoint(Part):
                 asyncio.create_task(self._work(client, asked, ready))
                 for _ in range(min(self.concurrency, len(questions)))
             ]
-            failed = 0
+            failed, heard = 0, False
             try:
                 for _ in questions:
                     answer = await ready.get()
                     if isinstance(answer, Exception):
                         raise answer
-                    failed = failed + 1 if answer.text is None else 0
+                    heard = heard or answer.text is not None
+                    refused = heard and (answer.error or "").startswith(REFUSALS)
+                    failed = failed + (not refused) if answer.text is None else 0
                     yield answer
                     if failed >= GIVE_UP_AFTER:
                         raise FaceLLMError(

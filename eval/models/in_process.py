@@ -77,7 +77,12 @@ class InProcess(Part):
             return answers
         engine = self.reader().engine
         begun = time.perf_counter()
-        completions = engine.generate([request for _, request in ready])
+        try:
+            completions = engine.generate([request for _, request in ready])
+        except FaceLLMError as error:  # one of them cannot be asked, such as a prompt too long
+            if len(ready) == 1:
+                return [*answers, Answer(id=ready[0][0].id, text=None, error=str(error))]
+            return answers + [answer for question, _ in ready for answer in self._batch([question])]
         share = (time.perf_counter() - begun) / len(ready)
         likely = self._probabilities(ready)
         for (question, _), completion in zip(ready, completions, strict=True):

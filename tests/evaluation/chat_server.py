@@ -16,7 +16,7 @@ from eval.models.endpoint import Endpoint
 class Server:
     """Answers `text` after `delay` seconds; `broken` turns every answer into an error page.
 
-    More than `most_pictures` in a question are refused as vLLM does it.
+    More than `most_pictures` in a question, and more than `most_letters`, are refused as vLLM does.
     """
 
     def __init__(self):
@@ -32,13 +32,8 @@ class Server:
         self.thread = threading.Thread(target=self.server.run, daemon=True)
 
     def reset(self):
-        self.delay, self.broken, self.most, self.text, self.most_pictures = (
-            0.0,
-            False,
-            0,
-            "anger",
-            99,
-        )
+        self.delay, self.broken, self.most, self.text = 0.0, False, 0, "anger"
+        self.most_pictures, self.most_letters = 99, 10_000
         self.seen.clear()
 
     async def chat(self, request: Request):
@@ -53,6 +48,13 @@ class Server:
         pictures = sum(part["type"] == "image_url" for part in body["messages"][-1]["content"])
         if pictures > self.most_pictures:
             reason = f"At most {self.most_pictures} image(s) may be provided in one prompt."
+            return JSONResponse({"error": {"message": reason, "code": 400}}, 400)
+        letters = sum(len(part.get("text", "")) for part in body["messages"][-1]["content"])
+        if letters > self.most_letters:
+            reason = (
+                f"This model's maximum context length is {self.most_letters} tokens. "
+                f"However, your request has {letters} input tokens."
+            )
             return JSONResponse({"error": {"message": reason, "code": 400}}, 400)
         message = {"role": "assistant", "content": self.text}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
