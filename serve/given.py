@@ -9,7 +9,7 @@ from facellm.core.regions import check_points
 from facellm.core.sample import Box, Face, Point
 from facellm.faces import Finder
 from facellm.faces.crop import overlap
-from facellm.faces.finder import box_around, left_to_right, make_face
+from facellm.faces.finder import left_to_right, make_face
 from serve.schemas import GivenFace
 
 SMALLEST = 4.0
@@ -38,7 +38,8 @@ def named_faces(image: Image.Image, given: Sequence[GivenFace], finder: Finder) 
 
 def _named(image: Image.Image, face: GivenFace, number: int, finder: Finder) -> Face:
     if face.points is not None:
-        around = box_around(check_points(face.points))
+        xs, ys = [x for x, _ in face.points], [y for _, y in face.points]
+        around = (min(xs), min(ys), max(xs), max(ys))
         _check(image, around, f"the points of face {number}")
         if face.box is not None:
             _check(image, face.box, f"the box of face {number}")

@@ -8,6 +8,7 @@ import socket
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from io import BytesIO
 from struct import pack
 from typing import Any
@@ -19,8 +20,11 @@ from PIL import Image
 from serve.process import ServerProcess
 
 psutil = pytest.importorskip("psutil", reason="psutil comes with vLLM")
-pytest.importorskip("vllm", reason="vLLM is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed"),
+]
 
 UPLOADS = 12
 """Of 20 MB each, at the same time; `python -m serve.load` does as many as you like."""

@@ -62,7 +62,7 @@ POINTS = [(100.0 + i, 100.0 + i % 9) for i in range(68)]
         ({"box": (600, 600, 700, 700)}, "outside the picture of 512 × 512"),
         ({"box": (0, 0, 1e30, 1e30)}, "outside"),
         ({"points": [(50.0, 50.0)] * 68}, "no extent"),
-        ({"points": [(1e300, 0.0), *POINTS[1:]]}, "not finite|NaN or infinite"),
+        ({"points": [(1e300, 0.0), *POINTS[1:]]}, "outside"),
         ({"points": [(-9000.0, 0.0), *POINTS[1:]]}, "outside"),
         ({"points": POINTS, "box": (900, 900, 990, 990)}, "the box of face 2"),
     ],
