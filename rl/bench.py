@@ -35,18 +35,22 @@ class Clock(TrainerCallback):
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
+        self.processor: Counter[str] = Counter()
+        """The same in seconds of CPU: what a busy machine does not stretch. Not of a GPU's work."""
         self.lengths: list[int] = []
         self.steps = 0
         self.began: float | None = None
+        self.worked = 0.0
 
     def timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """The same function, its time counted under a name."""
 
         def run(*args: Any, **kwargs: Any) -> Any:
-            start = time.perf_counter()
+            start, worked = time.perf_counter(), time.process_time()
             result = call(*args, **kwargs)
             if self.began is not None:
                 self.seconds[name] += time.perf_counter() - start
+                self.processor[name] += time.process_time() - worked
                 if name == "generation":
                     self.lengths += [len(ids) for ids in result[0]]
             return result
@@ -54,15 +58,16 @@ class Clock(TrainerCallback):
         return run
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        now = time.perf_counter()
+        now, worked = time.perf_counter(), time.process_time()
         if self.began is not None:
             self.seconds["step"] += now - self.began
+            self.processor["step"] += worked - self.worked
             self.steps += 1
-        self.began = now
+        self.began, self.worked = now, worked
 
     def row(self, kind: str, answers: int) -> Row:
         """Answers a second and the share of each phase."""
-        spent, whole = self.seconds, self.seconds["step"]
+        spent, whole, given = self.seconds, self.seconds["step"], answers * self.steps
         phases = {
             "generation": spent["generation"] - spent["weights"],
             "weights": spent["weights"],
@@ -74,15 +79,15 @@ class Clock(TrainerCallback):
         return {
             "rollouts": kind,
             "steps": self.steps,
-            "answers": answers * self.steps,
+            "answers": given,
             "tokens": {
                 "mean": round(float(np.mean(self.lengths)), 1),
                 "deciles": np.percentile(self.lengths, [10, 50, 90]).round().tolist(),
             },
-            "answers_per_second": round(answers * self.steps / whole, 2),
-            "answers_per_second_of_generation": round(
-                answers * self.steps / (phases["generation"] + phases["weights"]), 2
-            ),
+            "answers_per_second": round(given / whole, 3),
+            "answers_per_second_of_generation": round(given / spent["generation"], 3),
+            "answers_per_cpu_second": round(given / self.processor["step"], 3),
+            "answers_per_cpu_second_of_generation": round(given / self.processor["generation"], 3),
             "share": {name: round(value / whole, 3) for name, value in phases.items()},
         }
 
