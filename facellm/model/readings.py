@@ -30,6 +30,8 @@ UNITS = PROTOCOLS["rig23"].units
 """The action units that are read."""
 LEVELS = int(MAX_INTENSITY) + 1
 NARROW, HIDDEN = 32, 256
+LEAST_VARIANCE = 1e-5
+"""Added to the variance of a coordinate that hardly varies."""
 LOUD = 0.08
 """Standard deviation of what is told, about that of a language model's word embeddings."""
 
@@ -73,8 +75,9 @@ class Known(NamedTuple):
 class Shape(nn.Module):
     """68 points as (X, 136) coordinates in the face's own frame, each of mean 0 and variance 1.
 
-    The running statistics of training are used afterwards, and in float32 whatever the model
-    computes in: a brow raised by a hundredth of a face is a tenth of what coordinates vary.
+    Mean and variance are those of the faces a model is built for, measured once and in float32
+    whatever the model computes in: a brow raised by a hundredth of a face is a tenth of what
+    coordinates vary.
     """
 
     def __init__(self) -> None:
@@ -82,13 +85,20 @@ class Shape(nn.Module):
         self.register_buffer("mean", torch.zeros(2 * N_POINTS))
         self.register_buffer("var", torch.ones(2 * N_POINTS))
 
+    def fit(self, points_XP2: Tensor) -> None:
+        """Measure mean and variance on X > 1 faces; the same faces give the same in any process."""
+        own = self._own(points_XP2)
+        self.mean.copy_(own.mean(0))
+        self.var.copy_(own.var(0))
+
     def forward(self, points_XP2: Tensor) -> Tensor:
         """Standardised coordinates (X, 136), float32, of points in any unit."""
+        spread = (self.var.float() + LEAST_VARIANCE).sqrt()
+        return (self._own(points_XP2) - self.mean.float()) / spread
+
+    def _own(self, points_XP2: Tensor) -> Tensor:
         _, scale = region_geometry(points_XP2.float())
-        own = own_frame(points_XP2.float(), scale).flatten(1)
-        learns = self.training and len(own) > 1
-        mean, var = (self.mean, self.var) if learns else (self.mean.float(), self.var.float())
-        return F.batch_norm(own, mean, var, training=learns)
+        return own_frame(points_XP2.float(), scale).flatten(1)
 
 
 class Readings(nn.Module):

@@ -46,7 +46,11 @@ def assemble(recipe: Recipe, crops: Sequence[Crops]) -> Pair:
         model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
         return model, AutoProcessor.from_pretrained(folder)
     assert recipe.model is not None
-    return _build(recipe.model, lambda: _texts(recipe, crops))
+    model, processor = _build(recipe.model, lambda: _texts(recipe, crops))
+    readings = model.model.vision.readings
+    if readings is not None and crops:
+        readings.shape.fit(torch.cat([corpus.points for corpus in crops]))
+    return model, processor
 
 
 def _build(wanted: Model, texts: Callable[[], Iterator[str]]) -> Pair:

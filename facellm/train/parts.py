@@ -29,12 +29,9 @@ def learns(name: str, stage: Stage) -> bool:
     part = part_of(name)
     if part == "language_model" and stage.lora is not None:
         return _ADAPTER in name
-    return part is None or _trained(part, stage)
-
-
-def _trained(part: str, stage: Stage) -> bool:
-    """Readings are what the region encoder is taught by, and learn with it."""
-    return part in stage.train or (part == "readings" and "region_encoder" in stage.train)
+    if part == "readings" and "region_encoder" in stage.train:
+        return True
+    return part is None or part in stage.train
 
 
 def freeze(module: nn.Module, stage: Stage) -> None:
@@ -55,7 +52,7 @@ def freeze(module: nn.Module, stage: Stage) -> None:
     module.train()
     for name, inner in module.named_modules():
         leaf = name.rsplit(".", 1)[-1]
-        if leaf in PARTS and not _trained(leaf, stage):
+        if leaf in PARTS and leaf not in stage.train:
             inner.eval()
 
 
