@@ -233,7 +233,7 @@ def test_sigterm_loses_no_answer(own: ServerProcess, astronaut: Image.Image) -> 
 
 
 def test_a_killed_engine_ends_the_server_and_its_streams(own: ServerProcess) -> None:
-    stream, lines = started(own, 4000)
+    stream, lines = started(own, 1000)
     engine = next(
         child
         for child in psutil.Process(own.pid).children(recursive=True)
