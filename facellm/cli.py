@@ -140,8 +140,7 @@ def caption(
     api_key: ApiKey = None,
 ) -> None:
     """Read every face of many pictures and videos into one table; goes on where it was stopped."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    _quiet()
     from facellm.batch.command import Choices, run
 
     choices = Choices(
@@ -219,8 +218,7 @@ def data(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = Fals
 @app.command()
 def rl(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
     """Reinforce a model by a recipe: GRPO, with the tasks' own scores as rewards."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    _quiet()
     from rl import run
 
     run(recipe, overrides or [], dry_run)
@@ -229,8 +227,7 @@ def rl(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False)
 @app.command()
 def improve(recipe: RecipeFile, overrides: Overrides = None, dry_run: DryRun = False) -> None:
     """Let a model learn from those of its own answers that the labels bear out, in rounds."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    _quiet()
     from rl.improve import run
 
     run(recipe, overrides or [], dry_run)
@@ -248,8 +245,7 @@ def evaluate(
     dry_run: DryRun = False,
 ) -> None:
     """Evaluate models by a recipe, or compare two runs: eval compare RUN RUN."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    _quiet()
     if str(recipe) == "compare":
         from eval.compare import compare, table
 
@@ -283,9 +279,7 @@ def _reader(
         from serve.client import ServerReader
 
         return ServerReader(server, api_key)
-    # Libraries report progress and deprecations that mean nothing to somebody with a photograph.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    _quiet()
     from facellm.reader import load
 
     return load(model, finder, finder_model)
@@ -314,6 +308,12 @@ def _save(picture: Any, path: Path) -> None:
 def main() -> None:
     """Entry point of the `facellm` command."""
     app()
+
+
+def _quiet() -> None:
+    """Libraries report progress and deprecations that tell nothing to whoever has a photograph."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 if __name__ == "__main__":  # torchrun -m facellm.cli train RECIPE

@@ -47,17 +47,21 @@ def report(recipe: Recipe, start: Path, end: Path, out: Path) -> Row:
     return found
 
 
+def questions(task: str, samples: Sequence[Sample]) -> list[tuple[Truth, str]]:
+    """A question about each sample that has the task's labels, the same every time."""
+    truths = [Truth(task=task, sample=sample, seed=n) for n, sample in enumerate(samples)]
+    return [(t, e.question) for t in truths if (e := t.exchange()) is not None]
+
+
 def _task(
     rubric: Rubric, models: Sequence[Answerer], corpus: Path, samples: Sequence[Sample], task: str
 ) -> Row:
-    truths = [Truth(task=task, sample=sample, seed=n) for n, sample in enumerate(samples)]
-    asked = [(t, e) for t in truths if (e := t.exchange()) is not None]
+    asked = questions(task, samples)
     if not asked:
         return {}
     subjects = [truth.sample.provenance.subject_id for truth, _ in asked]
     rows = [truth.dump() for truth, _ in asked]
-    questions = [(truth.sample, exchange.question) for truth, exchange in asked]
-    texts = [model(corpus, questions) for model in models]
+    texts = [model(corpus, [(t.sample, question) for t, question in asked]) for model in models]
     numbers: Row = {}
     for reward in rubric.rewards():
         columns = [

@@ -21,7 +21,7 @@ from facellm.core.emotions import EMOTIONS
 from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY, PROTOCOLS
 from facellm.core.regions import N_POINTS, REGIONS
 from facellm.model.configuration import FaceVisionConfig
-from facellm.model.region_encoder import own_frame, region_geometry
+from facellm.model.region_encoder import eye_distance, own_frame
 
 # Shapes: X faces, R = 15 regions, E region width, A = 23 action units, B = 6 levels, L width of
 # the language model.
@@ -97,8 +97,8 @@ class Shape(nn.Module):
         return (self._own(points_XP2) - self.mean.float()) / spread
 
     def _own(self, points_XP2: Tensor) -> Tensor:
-        _, scale = region_geometry(points_XP2.float())
-        return own_frame(points_XP2.float(), scale).flatten(1)
+        points_XP2 = points_XP2.float()
+        return own_frame(points_XP2, eye_distance(points_XP2)).flatten(1)
 
 
 class Readings(nn.Module):

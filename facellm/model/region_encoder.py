@@ -43,8 +43,13 @@ def region_geometry(points_VFP2: Tensor) -> tuple[Tensor, Tensor]:
             centre = centre + FOREHEAD_LIFT / 2 * up
         # Shrinking the cheek's outline towards its centre leaves the centre where it is.
         centroids.append(centre)
+    return torch.stack(centroids, -2), eye_distance(points_VFP2)
+
+
+def eye_distance(points_VFP2: Tensor) -> Tensor:
+    """Inter-ocular distances (V, F), at least `MIN_SCALE`; any axes may stand before the points."""
     eyes = points_VFP2[..., 36:42, :].mean(-2) - points_VFP2[..., 42:48, :].mean(-2)
-    return torch.stack(centroids, -2), eyes.norm(dim=-1).clamp_min(MIN_SCALE)
+    return eyes.norm(dim=-1).clamp_min(MIN_SCALE)
 
 
 def own_frame(points_VFP2: Tensor, scale_VF: Tensor) -> Tensor:

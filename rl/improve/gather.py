@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -54,33 +54,33 @@ def gather(recipe: Improvement, number: int, model: Path) -> Row:
     with (folder / ROWS).open("w", encoding="utf-8") as kept, (folder / "rejects.jsonl").open(
         "w", encoding="utf-8"
     ) as rejects:  # fmt: skip
-        for index, corpus, truth, texts in _answers(recipe, number, answerer):
-            verdicts = [_reasons(truth, text, recipe.sample.tolerance) for text in texts]
-            best = _best(recipe, truth, texts, verdicts, answerer)
-            held += sum(not found for found in verdicts)
+        for asked, texts in _answers(recipe, number, answerer):
+            verdicts = [_reasons(asked, text, recipe.sample.tolerance) for text in texts]
+            holding = [k for k, found in enumerate(verdicts) if not found]
+            best = _best(recipe, asked.truth, texts, holding, answerer)
+            held += len(holding)
             for k, (text, found) in enumerate(zip(texts, verdicts, strict=True)):
                 reasons.update({reason.partition(":")[0] for reason in found})
                 if k != best:
-                    row = {"id": _name(number, index), "text": text, "reasons": found or [BETTER]}
+                    row = {"id": asked.name, "text": text, "reasons": found or [BETTER]}
                     rejects.write(json.dumps(row) + "\n")
             if best is not None:
                 rows += 1
-                row = _row(truth, texts[best], corpus, folder, _name(number, index))
+                row = _row(asked, texts[best], folder)
                 row["provenance"] = {
-                    "round": number, "answers": len(texts),
-                    "held": sum(not found for found in verdicts),
+                    "round": number, "answers": len(texts), "held": len(holding),
                 }  # fmt: skip
                 kept.write(json.dumps(row) + "\n")
-    asked = recipe.sample.prompts * recipe.sample.answers
+    answers = recipe.sample.prompts * recipe.sample.answers
     if not rows:
         common = ", ".join(f"{kind} ({n})" for kind, n in reasons.most_common(3))
         raise FaceLLMError(
-            f"round {number}: none of {asked} answers holds against the labels ({common}); "
+            f"round {number}: none of {answers} answers holds against the labels ({common}); "
             "train the model first by `facellm train`"
         )
     counts = {
         "prompts": recipe.sample.prompts,
-        "answers": asked,
+        "answers": answers,
         "held": held,
         "rows": rows,
         "reasons": dict(reasons.most_common()),
@@ -91,35 +91,44 @@ def gather(recipe: Improvement, number: int, model: Path) -> Row:
     return counts
 
 
+class Asked(NamedTuple):
+    """One question of a round."""
+
+    name: str
+    corpus: Path
+    truth: Truth
+    question: str
+
+
 def _answers(
     recipe: Improvement, number: int, answerer: Answerer
-) -> Iterator[tuple[int, Path, Truth, list[str]]]:
-    """Each question of the round with its corpus and the model's answers."""
+) -> Iterator[tuple[Asked, list[str]]]:
+    """Each question of the round and the model's answers to it."""
     asking = recipe.reinforcement(number, answerer.folder)
     prompts = Prompts(asking.model_copy(update={"pool": None}), recipe.sample.prompts)
     each = recipe.sample.answers
-    drawn = [prompts.truth(index) for index in range(len(prompts))]
-    for corpus in dict.fromkeys(folder for folder, _ in drawn):
-        own = [(i, truth) for i, (folder, truth) in enumerate(drawn) if folder == corpus]
-        asked = []
-        for _, truth in own:
-            exchange = truth.exchange()
-            assert exchange is not None, "a prompt is drawn with its labels"
-            asked += [(truth.sample, exchange.question)] * each
-        texts = answerer(corpus, asked)
-        for place, (index, truth) in enumerate(own):
-            yield index, corpus, truth, texts[place * each : (place + 1) * each]
+    drawn = []
+    for index in range(len(prompts)):
+        corpus, truth = prompts.truth(index)
+        exchange = truth.exchange()
+        assert exchange is not None, "a prompt is drawn with its labels"
+        drawn.append(Asked(f"round-{number}-{index:06}", corpus, truth, exchange.question))
+    for corpus in dict.fromkeys(one.corpus for one in drawn):
+        own = [one for one in drawn if one.corpus == corpus]
+        texts = answerer(
+            corpus, [(one.truth.sample, one.question) for one in own for _ in range(each)]
+        )
+        for place, one in enumerate(own):
+            yield one, texts[place * each : (place + 1) * each]
 
 
-def _reasons(truth: Truth, text: str, tolerance: int) -> list[str]:
+def _reasons(asked: Asked, text: str, tolerance: int) -> list[str]:
     """Why an answer does not hold; nothing where it does."""
+    truth = asked.truth
     if fails(parsed(truth.task, text)):
         return [UNREADABLE]
-    exchange = truth.exchange()
-    assert exchange is not None
     facts = [face.labels for face in truth.sample.faces]
-    policy = Policy(tolerance=tolerance)
-    found = verify(text, facts, truth.task, policy, exchange.question)
+    found = verify(text, facts, truth.task, Policy(tolerance=tolerance), asked.question)
     return [problem.kind for problem in found.problems]
 
 
@@ -127,11 +136,10 @@ def _best(
     recipe: Improvement,
     truth: Truth,
     texts: Sequence[str],
-    verdicts: Sequence[list[str]],
+    holding: Sequence[int],
     answerer: Answerer,
 ) -> int | None:
     """The answer with most reward among those that hold, the first of equals; None: none holds."""
-    holding = [k for k, found in enumerate(verdicts) if not found]
     if not holding:
         return None
     own = [texts[k] for k in holding]
@@ -140,24 +148,18 @@ def _best(
     return max(zip(holding, totals, strict=True), key=lambda pair: (pair[1] or 0.0, -pair[0]))[0]
 
 
-def _row(truth: Truth, text: str, corpus: Path, folder: Path, name: str) -> Row:
-    exchange = truth.exchange()
-    assert exchange is not None
-    sample = truth.sample
-    said = [{"type": "image"}, {"type": "text", "text": exchange.question}]
+def _row(asked: Asked, text: str, folder: Path) -> Row:
+    sample = asked.truth.sample
+    said = [{"type": "image"}, {"type": "text", "text": asked.question}]
     return {
-        "id": name,
+        "id": asked.name,
         "messages": [
             {"role": "user", "content": said},
             {"role": "assistant", "content": [{"type": "text", "text": text}]},
         ],
-        "images": [os.path.relpath((corpus / sample.image).resolve(), folder.resolve())],
+        "images": [os.path.relpath((asked.corpus / sample.image).resolve(), folder.resolve())],
         "landmarks": [[face.points for face in sample.faces]],
-        "task": truth.task,
+        "task": asked.truth.task,
         "split": "train",
         "sample_ids": [sample.id],
     }
-
-
-def _name(number: int, index: int) -> str:
-    return f"round-{number}-{index:06}"

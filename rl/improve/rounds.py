@@ -18,8 +18,7 @@ from facellm.core.statistics import cluster_mean
 from facellm.train.evaluate import Answerer, held_out
 from rl.improve.gather import ROWS, gather
 from rl.improve.recipe import Improvement
-from rl.report import report
-from rl.rewards import Truth
+from rl.report import questions, report
 
 Row = dict[str, Any]
 
@@ -84,9 +83,8 @@ def _develop(recipe: Improvement, model: Path, kept: Path) -> Row:
     for corpus in recipe.corpora:
         samples = held_out(corpus.path, recipe.develop, split="val")
         for task in recipe.tasks:
-            truths = [Truth(task=task, sample=s, seed=n) for n, s in enumerate(samples)]
-            asked = [(t, e) for t in truths if (e := t.exchange()) is not None]
-            texts = answerer(corpus.path, [(t.sample, e.question) for t, e in asked])
+            asked = questions(task, samples)
+            texts = answerer(corpus.path, [(t.sample, question) for t, question in asked])
             given = recipe.rubric.totals(
                 texts,
                 truth=[t.dump() for t, _ in asked],
