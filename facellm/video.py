@@ -18,9 +18,9 @@ from facellm.core.grammar import cite
 from facellm.core.report import FaceReport
 from facellm.core.sample import Event
 from facellm.faces.sampling import Sampling, sampled
+from facellm.faces.track import Tracker, main_track
 from facellm.faces.video import Moment
 from facellm.tasks.events import NICKNAMES, Series, all_events
-from facellm.track import Tracker, main_track
 
 BATCH = 16
 """Frames that are in memory, and described, together."""

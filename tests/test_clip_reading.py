@@ -13,9 +13,9 @@ from facellm.core.errors import FaceLLMError
 from facellm.core.report import Expression, FaceReading, FaceReport
 from facellm.core.sample import Event
 from facellm.faces import GivenFinder
+from facellm.faces.track import Tracker, main_track
 from facellm.reader import FaceReader
 from facellm.tasks.read_events import Told, read_events
-from facellm.track import Tracker, main_track
 from facellm.video import describe_clip, events, line, steadied
 
 Box = tuple[float, float, float, float]

@@ -29,7 +29,7 @@ from facellm.core.fex import Row, error_row, rows_of
 from facellm.core.report import FaceReport
 from facellm.core.sample import Record
 from facellm.faces.sampling import Sampling
-from facellm.track import Tracker
+from facellm.faces.track import Tracker
 
 MOST_PIXELS = 64_000_000
 """Of the pictures that are handed over at once, unless one alone has more."""

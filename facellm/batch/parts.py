@@ -19,7 +19,7 @@ from facellm.batch.stream import Place
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.fex import COLUMNS, Row
 from facellm.core.sample import Record
-from facellm.track import Tracker
+from facellm.faces.track import Tracker
 
 KINDS = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 SCHEMA = pa.schema([(name, KINDS[kind]) for name, kind in COLUMNS.items()])

@@ -10,7 +10,7 @@ from facellm.core.evidence import FACE_ORDER, PAIRS, region_name
 from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY, PRESENT
 from facellm.core.fex import COLUMNS, PROBABLE
 from facellm.core.regions import CHEEK_SHRINK, FOREHEAD_LIFT, REGION_POINTS
-from facellm.track import FORGET, LIKE, NEAR, OVERLAP
+from facellm.faces.track import FORGET, LIKE, NEAR, OVERLAP
 
 
 def vocabulary() -> dict[str, Any]:

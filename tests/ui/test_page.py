@@ -15,7 +15,7 @@ from ui_downloads import check_rows, downloaded
 from facellm import FaceReport
 from facellm.core.fex import rows_of
 from facellm.core.regions import REGIONS, region_polygon
-from facellm.track import Tracker
+from facellm.faces.track import Tracker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
