@@ -12,6 +12,7 @@ from PIL import Image
 from facellm.core.errors import FaceLLMError
 from facellm.core.regions import N_POINTS
 from facellm.core.sample import Face
+from facellm.faces.clips import told
 
 MAX_TOKENS = 320
 """Of one answer: the longest that training shows has half of it."""
@@ -38,8 +39,7 @@ class Request:
     """If not empty, nothing is generated: how likely each of these tokens comes next."""
     max_tokens: int = MAX_TOKENS
     more: tuple[tuple[Image.Image, NDArray[np.float32]], ...] = ()
-    """Further pictures after `image`, such as frames of a clip, each with its landmarks; shown by
-    the engine of this process."""
+    """Further pictures after `image`, such as frames of a clip, each with its landmarks."""
 
     @property
     def pictures(self) -> tuple[tuple[Image.Image, NDArray[np.float32]], ...]:
@@ -128,6 +128,21 @@ def _branches(
                 yield from _branches(ids, group, depth + 1)
             return
         depth += 1
+
+
+def about_clip(
+    frames: Sequence[tuple[float, Image.Image, NDArray[np.float32]]], question: str, **more: Any
+) -> Request:
+    """One question about a clip, its frames one picture each and their times before the question.
+
+    Args:
+        frames: seconds, picture and landmarks of each, in order; at least one.
+        question: in words.
+        **more: of the request.
+    """
+    first, *rest = [(image, points) for _, image, points in frames]
+    text = f"{told([seconds for seconds, *_ in frames])} {question}"
+    return Request(*first, text, more=tuple(rest), **more)
 
 
 def landmarks_of(faces: Iterable[Face]) -> NDArray[np.float32]:

@@ -33,9 +33,11 @@ ON_CPU = {
     # One process fewer: the engine runs the model itself.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
 }
+PICTURES = 8
+"""At most in one conversation."""
 OPTIONS = {
     "--structured-outputs-config": '{"backend":"xgrammar","disable_any_whitespace":true}',
-    "--limit-mm-per-prompt": '{"image":8}',
+    "--limit-mm-per-prompt": f'{{"image":{PICTURES}}}',
     "--worker-extension-cls": "serve.worker.FaceWorker",
     "--uvicorn-log-level": "warning",
     "--shutdown-timeout": "30",

@@ -9,7 +9,7 @@ from typing import Any
 from facellm.checkpoint import model_name
 from facellm.core.errors import FaceLLMError
 from facellm.prompts import Completion, Request
-from serve.launcher import ENVIRONMENT, ON_CPU, on_cpu
+from serve.launcher import ENVIRONMENT, ON_CPU, PICTURES, on_cpu
 
 
 def vllm_engine(folder: Path, **options: Any) -> "VllmEngine":
@@ -34,7 +34,7 @@ def vllm_engine(folder: Path, **options: Any) -> "VllmEngine":
     llm = LLM(
         str(folder),
         **{
-            "limit_mm_per_prompt": {"image": 1},
+            "limit_mm_per_prompt": {"image": PICTURES},
             "skip_mm_profiling": True,
             "disable_log_stats": True,
             **cpu,
@@ -85,10 +85,10 @@ class VllmEngine:
         tokens = self.tokenizer.apply_chat_template(
             request.messages, add_generation_prompt=True, tokenize=True, return_dict=False
         )
-        item = {"image": request.image, "landmarks": request.landmarks}
+        items = [{"image": image, "landmarks": points} for image, points in request.pictures]
         return {
             "prompt_token_ids": [*tokens, *request.prefill],
-            "multi_modal_data": {"image": [item]},
+            "multi_modal_data": {"image": items},
         }
 
 

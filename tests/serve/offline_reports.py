@@ -7,10 +7,12 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from facellm.engine import TransformersEngine
-from facellm.faces import load_finder
+from facellm.faces import Finder, load_finder
+from facellm.prompts import Request
 from facellm.reader import FaceReader
 from serve.offline import vllm_engine
 
@@ -21,6 +23,16 @@ def pictures() -> list[Image.Image]:
 
     photo = Image.fromarray(data.astronaut())
     return [photo, Image.new("RGB", (300, 200), (90, 120, 90)), photo.crop((60, 0, 400, 300))]
+
+
+def clip_request(finder: Finder) -> Request:
+    """One question about three pictures, the second without a face."""
+    points = [[face.points for face in finder.find(picture)] for picture in pictures()]
+    shown = [
+        (picture, np.asarray(faces, np.float32).reshape(-1, 68, 2))
+        for picture, faces in zip(pictures(), points, strict=True)
+    ]
+    return Request(*shown[0], "Describe face 2.", more=tuple(shown[1:]))
 
 
 def main(checkpoint: str, out: str) -> None:
@@ -35,7 +47,9 @@ def main(checkpoint: str, out: str) -> None:
         ]
         for name, engine in engines.items()
     }
-    Path(out).write_text(json.dumps(reports))
+    clip = clip_request(finder)
+    answers = {name: engine.generate([clip])[0].text for name, engine in engines.items()}
+    Path(out).write_text(json.dumps({"reports": reports, "clip": answers}))
 
 
 if __name__ == "__main__":

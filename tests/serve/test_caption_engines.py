@@ -29,7 +29,10 @@ def test_offline_engine_reads_as_transformers_does(tmp_path: Path) -> None:
     line = [sys.executable, str(SCRIPT), str(SHIPPED), str(out)]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    reports: dict[str, Any] = json.loads(out.read_text())
+    read: dict[str, Any] = json.loads(out.read_text())
+    reports = read["reports"]
+    assert len(read["clip"]["vllm"]) > 20
+    assert read["clip"]["vllm"] == read["clip"]["transformers"]  # a request of several pictures
     assert [len(one["faces"]) > 0 for one in reports["vllm"]] == [True, False, True]
     for ours, theirs in zip(reports["vllm"], reports["transformers"], strict=True):
         for mine, other in zip(ours["faces"], theirs["faces"], strict=True):
