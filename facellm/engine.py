@@ -66,7 +66,7 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def _write(self, batch: list[Request]) -> list[Completion]:
-        inputs = self._inputs(batch)
+        inputs = self.inputs(batch)
         most = max(request.max_tokens for request in batch)
         tokens = self.model.generate(**inputs, do_sample=False, max_new_tokens=most)
         start = inputs["input_ids"].shape[1]
@@ -84,7 +84,7 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def _look(self, batch: list[Request]) -> list[Completion]:
-        logits = self.model(**self._inputs(batch), logits_to_keep=1).logits[:, -1].float()
+        logits = self.model(**self.inputs(batch), logits_to_keep=1).logits[:, -1].float()
         rows = logits.log_softmax(-1)
         return [
             Completion(logprobs={token: float(row[token]) for token in request.choices})
@@ -95,7 +95,7 @@ class TransformersEngine:
         """The answer to one request piece by piece; dropping the iterator stops the model."""
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         stop, failure = _Stop(), []
-        inputs = self._inputs([request])
+        inputs = self.inputs([request])
 
         def run() -> None:
             try:
@@ -121,7 +121,7 @@ class TransformersEngine:
             stop.asked = True
             thread.join()
 
-    def _inputs(self, batch: list[Request]) -> dict[str, Tensor]:
+    def inputs(self, batch: list[Request]) -> dict[str, Tensor]:
         """Model inputs of requests with the same prefill, prompts padded on the left."""
         texts = [
             self.processor.apply_chat_template(

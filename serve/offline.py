@@ -51,7 +51,7 @@ class VllmEngine:
         from transformers import AutoProcessor
 
         self.name = name
-        self._llm = llm
+        self.llm = llm
         self._processor = AutoProcessor.from_pretrained(folder)
         self.tokenizer = self._processor.tokenizer
 
@@ -74,14 +74,15 @@ class VllmEngine:
             )
             for request in requests
         ]
-        prompts = [self._prompt(request) for request in requests]
-        outputs = self._llm.generate(prompts, params, use_tqdm=False)
+        prompts = [self.prompt(request) for request in requests]
+        outputs = self.llm.generate(prompts, params, use_tqdm=False)
         return [
             _completion(request, output.outputs[0])
             for request, output in zip(requests, outputs, strict=True)
         ]
 
-    def _prompt(self, request: Request) -> dict[str, Any]:
+    def prompt(self, request: Request) -> dict[str, Any]:
+        """A request as vLLM takes it."""
         tokens = self.tokenizer.apply_chat_template(
             request.messages, add_generation_prompt=True, tokenize=True, return_dict=False
         )

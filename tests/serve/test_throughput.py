@@ -1,0 +1,45 @@
+"""The measurement of throughput: what it compares is what it says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from facellm.model import debug_checkpoint
+from serve.throughput import LENGTHS, ratios, requests, without_regions
+
+
+def test_the_plain_model_has_no_region_tokens(tmp_path: Path, astronaut: Image.Image) -> None:
+    plain = without_regions(debug_checkpoint(tmp_path / "guided"), tmp_path / "plain")
+    model = AutoModelForImageTextToText.from_pretrained(plain)
+    assert not [name for name, _ in model.named_parameters() if "region" in name or "told" in name]
+    processor = AutoProcessor.from_pretrained(plain)
+    points = np.tile(np.asarray([[200.0, 100.0]], np.float32), (1, 68, 1))
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": [{"type": "image"}]}], tokenize=False
+    )
+    inputs = processor(text=[text], images=[astronaut], landmarks=[points], return_tensors="pt")
+    image = model.config.image_token_id
+    assert int((inputs["input_ids"] == image).sum()) == model.config.vision_config.patch_tokens
+    model.generate(**inputs, max_new_tokens=2)
+
+
+def test_requests_are_mixed_and_no_picture_comes_twice() -> None:
+    pytest.importorskip("skimage")
+    asked = requests(40, seed=1)
+    lengths = [one.max_tokens for one in asked]
+    assert LENGTHS[0] <= min(lengths) < 30 < 100 < max(lengths) <= LENGTHS[1]
+    assert len({one.image.size for one in asked}) == len(asked)
+    assert all(one.landmarks.min() > 0 and one.landmarks.max() < one.image.width for one in asked)
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    rates = {"guided": (1.0, 4.0), "plain": (2.0, 4.0), "transformers": (0.5, 1.0)}
+    rows = [
+        {"kind": kind, "round": number, "requests_per_second": rate}
+        for kind, both in rates.items()
+        for number, rate in enumerate(both, 1)
+    ]
+    assert ratios(rows) == {"guided/plain": [0.5, 1.0], "guided/transformers": [2.0, 4.0]}
