@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from data_engine.row import Row
 from data_engine.step import Item, Reject
@@ -168,11 +168,11 @@ class ShardWriter:
 
     def add(self, output: Item | Reject) -> None:
         """Write an item or a reject."""
-        line = to_line(output)
+        line = to_line(output).encode()
         if isinstance(output, Reject):
             self._rejects.write(line)
             return
-        self._hash.update(line.encode())
+        self._hash.update(line)
         self._items.write(line)
         self._count += 1
 
@@ -199,10 +199,10 @@ class ShardWriter:
                 file.close()
             Path(file.name).unlink(missing_ok=True)
 
-    def _open(self, target: Path) -> IO[str]:
+    def _open(self, target: Path) -> IO[bytes]:
         # A part belongs to one writer: two that write the same shard must not mix.
         own = f".{os.getpid()}-{threading.get_ident()}.part"
-        return target.with_name(target.name + own).open("w", encoding="utf-8")
+        return target.with_name(target.name + own).open("wb")
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -214,6 +214,6 @@ def write_whole(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _to_disk(file: IO[str]) -> None:
+def _to_disk(file: IO[Any]) -> None:
     file.flush()
     os.fsync(file.fileno())

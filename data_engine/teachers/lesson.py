@@ -106,7 +106,7 @@ class Lessons:
                 for question, text in zip(questions, texts, strict=False)
                 for turn in (("user", question), ("assistant", text))
             ]
-            answers = await self._candidates(draft, before, questions[n], brief, kinds[n])
+            answers = await self._candidates(draft, before, questions[n], str(brief), kinds[n])
             for answer in answers:
                 _add(usage, answer.usage)
             good = [answer for answer in answers if answer.text is not None]

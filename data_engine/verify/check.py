@@ -130,19 +130,19 @@ def _agreeing(problems: Sequence[Problem | None]) -> Problem | None:
     return None if None in problems or not problems else problems[0]
 
 
-def _faces(numbers: tuple[int, ...], facts: Sequence[FaceLabels]) -> list[FaceLabels]:
-    if not numbers:
-        return list(facts)
+def _faces(numbers: tuple[int, ...], facts: Sequence[FaceLabels]) -> Sequence[FaceLabels]:
     chosen = [facts[n - 1 if n > 0 else n] for n in numbers if 0 < n <= len(facts) or n == -1]
-    return chosen or list(facts)
+    return chosen or facts
 
 
 def _said(
     said: Said, facts: Sequence[FaceLabels], asked: tuple[int, ...], policy: Policy
 ) -> Iterator[Problem]:
     faces = _faces(said.faces or asked, facts)
+    if not faces:
+        return
     for claim in said.claims:
-        problem = _claim(claim, faces[0], policy) if faces else None
+        problem = _claim(claim, faces[0], policy)
         if problem is not None and len(faces) > 1:
             problem = _agreeing([_claim(claim, labels, policy) for labels in faces])
         if problem is not None:
@@ -235,7 +235,8 @@ def verify(
     claims = tuple(claim for said in found.said for claim in said.claims)
     problems = [Problem("grammar", reason) for reason in found.broken]
     for said in found.said:
-        problems += _said(said, facts, asked, policy)
+        if said.claims or said.pose:
+            problems += _said(said, facts, asked, policy)
     if policy.one_sided == "reject":
         problems += _sides(claims)
     if len(facts) < 2:

@@ -23,7 +23,7 @@ _CITED = re.compile(CITATION)
 _ODD = re.compile(r"\([^()]*\bAU\s?[0-9]+[^()]*\)")
 _MARKS = re.compile(r"[*_`]+|^\s*(?:[-•>#]+|\d+[.)])\s+", re.M)
 _SPLIT = re.compile(
-    r"\s*(?:[,;:—–()]+)\s*(?:(and|but|or|nor|while|whereas|though|yet|with)\b)?"
+    r"[,;:—–()]+\s*(?:(and|but|or|nor|while|whereas|though|yet|with)\b)?"
     r"|\b(and|but|while|whereas|although|though|yet|however|with|as|because|since|so|which|that)\b"
 )
 _CODES = re.compile(r"\b(AU\d{1,2})(?:,|,? and|,? or| \+) (?=AU\d)")
@@ -139,7 +139,9 @@ def read_sentence(sentence: str) -> Said:
     """The claims of one sentence without its closing mark."""
     broken: tuple[str, ...] = ()
     if "AU" in sentence:
-        sentence = _CODES.sub(r"\1 ", _CITED.sub(_hashed, sentence))
+        sentence = _CITED.sub(_hashed, sentence)
+    if "AU" in sentence:  # outside the citations: bare codes, or a citation of another form
+        sentence = _CODES.sub(r"\1 ", sentence)
         broken = tuple(
             f"{odd} is not a citation such as (AU12, marked)" for odd in _ODD.findall(sentence)
         )

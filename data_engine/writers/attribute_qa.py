@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from data_engine.writers.attributes import attribute
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import brief
+from data_engine.writers.brief import Brief
 from data_engine.writers.talk import Turn, as_picture, draft
 from data_engine.writers.truth import is_weak
 from facellm.core.sample import Clip, Sample
@@ -56,6 +56,6 @@ def _yes_no(picture: Sample, number: int, name: str, value: bool, rng: random.Ra
         rng.choice(YES if value else NO).format(phrase=phrase),
         "attribute",
         {"attribute": name, "value": value},
-        brief(ASKED, [labels]),
+        Brief(ASKED, [labels]),
         is_weak(labels, "attributes"),
     )

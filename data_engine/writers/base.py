@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from data_engine.row import Making, Message, Row
+from data_engine.writers.brief import Brief
 from facellm.core.sample import Clip, FaceLabels, Provenance, Record, Sample
 from facellm.core.splits import Split
 from facellm.tasks.response import Register
@@ -30,7 +31,7 @@ class Draft(Record):
     videos: list[str] = Field(default_factory=list)
     messages: list[Message]
     """Complete: the assistant's turns hold the template's text."""
-    briefs: list[str | None]
+    briefs: list[Brief | None]
     """For each assistant turn what a teacher is told, the known labels included; None where the
     template's words must stay, as in a JSON answer."""
     task: str
@@ -39,6 +40,10 @@ class Draft(Record):
     weak: bool = False
     provenance: Provenance
     split: Split = "train"
+
+    @field_serializer("briefs")
+    def _worded(self, briefs: list[Brief | None]) -> list[str | None]:
+        return [None if brief is None else str(brief) for brief in briefs]
 
     def row(self, making: Making, texts: list[str] | None = None) -> Row:
         """The row of this draft; `texts` replace the assistant's turns, in order."""

@@ -5,11 +5,12 @@ A brief goes into the teacher's prompt and nowhere else; no question of a row ev
 
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 from data_engine.writers.presence import unrated
 from facellm.core.evidence import line_region, region_name
 from facellm.core.facs import INTENSITY_WORDS, intensity_word, unit
-from facellm.core.sample import FaceLabels
+from facellm.core.sample import Event, FaceLabels
 from facellm.tasks.reasoning import ABSENT_BELOW
 from facellm.tasks.units import LISTED_FROM, whole
 
@@ -43,21 +44,8 @@ REFUSE = (
 )
 
 
-_last: tuple[FaceLabels | None, str] = (None, "")
-"""The face told last: an item's drafts follow each other and mostly speak of the same one."""
-
-
 def known(labels: FaceLabels) -> str:
     """The labels of one face in words: units with intensity and region, emotion, pose."""
-    global _last
-    face, told = _last
-    if face is not labels:
-        told = _known(labels)
-        _last = (labels, told)
-    return told
-
-
-def _known(labels: FaceLabels) -> str:
     lines = []
     if labels.emotion is not None:
         lines.append(f"emotion: {labels.emotion}")
@@ -95,17 +83,35 @@ def _unit(number: int, step: float | None) -> str:
     return f"AU{number} {au.phrase} ({where}, {strength})"
 
 
-def brief(kind: str, faces: Sequence[FaceLabels], form: str = PROSE) -> str:
-    """The instruction for one assistant turn.
+def _when(event: Event) -> str:
+    onset = "before the start" if event.onset is None else f"{event.onset:.1f}"
+    offset = "after the end" if event.offset is None else f"{event.offset:.1f}"
+    return f"AU{event.action_unit}: onset {onset}, apex {event.apex:.1f}, offset {offset}"
 
-    Args:
-        kind: what to write, as a sentence.
-        faces: what is known of each face the turn speaks about, in the order it names them.
-        form: the grammar of the answer, `PROSE`, `THINK` or another.
-    """
-    if len(faces) == 1:
-        told = known(faces[0])
-    else:
-        told = "\n".join(f"Face {n}:\n{known(labels)}" for n, labels in enumerate(faces, 1))
-    unknown = f"{UNRATED}\n" if any(map(unrated, faces)) else ""
-    return f"{kind}\n\nKnown:\n{told}\n\n{form}\n{unknown}{LIMITS}"
+
+class Brief(NamedTuple):
+    """The instruction for one assistant turn; put into words, by `str`, only for a teacher."""
+
+    kind: str
+    """What to write, as a sentence."""
+    faces: Sequence[FaceLabels] = ()
+    """What is known of each face the turn speaks about, in the order it names them; none where
+    `kind` says all there is to say."""
+    form: str = PROSE
+    """The grammar of the answer, `PROSE`, `THINK` or another."""
+    events: Sequence[Event] | None = None
+    """What the one face does over a clip; None for pictures."""
+
+    def __str__(self) -> str:
+        """The instruction in words."""
+        if not self.faces:
+            return self.kind
+        told = [known(labels) for labels in self.faces]
+        if len(told) > 1:
+            told = [f"Face {n}:\n{one}" for n, one in enumerate(told, 1)]
+        title = "Known:"
+        if self.events is not None:
+            title = "Known, with the peak of each unit over the clip:"
+            told += ["events, times in seconds:", *map(_when, self.events)]
+        rules = [self.form, *([UNRATED] if any(map(unrated, self.faces)) else []), LIMITS]
+        return "\n\n".join((self.kind, "\n".join((title, *told)), "\n".join(rules)))

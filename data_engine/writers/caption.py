@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import brief
+from data_engine.writers.brief import Brief
 from data_engine.writers.talk import Turn, about_faces
 from data_engine.writers.truth import truth_of, weak_for
 from facellm.core.clauses import ADJECTIVES, CLAUSES
@@ -214,7 +214,7 @@ class Caption(Writer):
             dense_caption(labels, rng),
             task.name,
             truth_of(answer),
-            brief(DENSE, [labels]),
+            Brief(DENSE, [labels]),
             weak_for(task.name, labels),
         )
 
@@ -226,6 +226,6 @@ def _short(picture: Sample, face: int, labels: FaceLabels, rng: random.Random) -
         short_caption(answer, rng),
         "caption",
         truth_of(answer),
-        brief(SHORT, [labels]),
+        Brief(SHORT, [labels]),
         weak_for("caption", labels),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import PROSE, brief
+from data_engine.writers.brief import PROSE, Brief
 from data_engine.writers.presence import comparable
 from data_engine.writers.talk import Turn, draft, said
 from data_engine.writers.truth import is_weak
@@ -196,7 +196,7 @@ def _turn(
 ) -> Turn:
     faces = [side.labels for side in sides]
     names = listing([f"face {n} below is {side.name}" for n, side in enumerate(sides, 1)])
-    told = brief(f"{ASKED} In the text, {names}.", faces, PROSE)
+    told = Brief(f"{ASKED} In the text, {names}.", faces, PROSE)
     weak = any(is_weak(labels, field) for labels in faces)
     return Turn(said(rng, question), text, "comparison", truth, told, weak)
 

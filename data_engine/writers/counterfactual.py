@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import PROSE, brief
+from data_engine.writers.brief import PROSE, Brief
 from data_engine.writers.meaning import READ, acting, codes, core_seen, missing_core, reading
 from data_engine.writers.talk import Turn, about_faces
 from data_engine.writers.truth import is_weak
@@ -199,4 +199,4 @@ def _turn(picture: Sample, face: int, labels: FaceLabels, rng: random.Random) ->
     templates, slots, text, truth = made
     question = ask(rng, len(picture.faces), face, templates, **slots)
     weak = is_weak(labels, "emotion", "action_units")
-    return Turn(question, text, "counterfactual", truth, brief(ASKED, [labels], PROSE), weak)
+    return Turn(question, text, "counterfactual", truth, Brief(ASKED, [labels], PROSE), weak)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from data_engine.writers import aspects
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import brief
+from data_engine.writers.brief import Brief
 from data_engine.writers.caption import dense_caption, describable
 from data_engine.writers.talk import Turn, as_picture, draft
 from data_engine.writers.truth import is_weak, truth_of, weak_for
@@ -107,7 +107,7 @@ class Description(Writer):
             ("\n" if rng.random() < 0.2 else " ").join(parts),
             "description" if answer is None else "caption",
             None if answer is None else truth_of(answer),
-            brief(ASKED_WHOLE, [face.labels]),
+            Brief(ASKED_WHOLE, [face.labels]),
             bool(face.labels.weak),
         )
 
@@ -127,7 +127,7 @@ class Description(Writer):
             text,
             "caption",
             truth_of(answer),
-            brief(ASKED_REGIONS, [labels]),
+            Brief(ASKED_REGIONS, [labels]),
             weak_for("caption", labels),
         )
 
@@ -143,6 +143,6 @@ class Description(Writer):
             text,
             "description",
             {"aspect": name},
-            brief(ASKED_ONE, [face.labels]),
+            Brief(ASKED_ONE, [face.labels]),
             is_weak(face.labels, *aspects.USES[name]),
         )

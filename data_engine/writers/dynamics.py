@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar, NamedTuple
 
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import LIMITS, PROSE, known
+from data_engine.writers.brief import PROSE, Brief
 from data_engine.writers.talk import Turn, draft, said
 from facellm.core.clauses import CLAUSES
 from facellm.core.evidence import state
@@ -164,17 +164,8 @@ def events_json(events: list[Event]) -> dict[str, object]:
     }
 
 
-def _brief(course: _Course) -> str:
-    times = [
-        f"AU{e.action_unit}: onset {'before the start' if e.onset is None else seconds(e.onset)}, "
-        f"apex {seconds(e.apex)}, offset "
-        f"{'after the end' if e.offset is None else seconds(e.offset)}"
-        for e in course.events
-    ]
-    told = "\n".join([known(course.labels), "events, times in seconds:", *times])
-    return (
-        f"{ASKED}\n\nKnown, with the peak of each unit over the clip:\n{told}\n\n{PROSE}\n{LIMITS}"
-    )
+def _brief(course: _Course) -> Brief:
+    return Brief(ASKED, [course.labels], PROSE, course.events)
 
 
 def _told(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import PROSE, THINK, brief
+from data_engine.writers.brief import PROSE, THINK, Brief
 from data_engine.writers.meaning import associations, carries, codes, core_share, rivals_excluded
 from data_engine.writers.talk import Turn, about_faces
 from data_engine.writers.truth import truth_of, weak_for
@@ -165,6 +165,6 @@ class ExpCoT(Writer):
         else:
             question = ask(rng, faces, face, PROSE_QUESTIONS)
             text, form = prose_chain(answer, rng), PROSE
-        told = brief(ASKED, [labels], form)
+        told = Brief(ASKED, [labels], form)
         weak = weak_for("reasoning", labels)
         return Turn(question, text, "reasoning", truth_of(answer), told, weak)

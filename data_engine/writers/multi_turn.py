@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import PROSE, THINK, brief
+from data_engine.writers.brief import PROSE, THINK, Brief
 from data_engine.writers.meaning import carries
 from data_engine.writers.presence import unrated
 from data_engine.writers.refusal import refuse
@@ -91,7 +91,7 @@ def _answered(
     if answer is None:
         return None
     text = TASKS[task].render(answer, "task" if register == "task" else "prose", rng)
-    told = None if text.startswith("<answer>") else brief(
+    told = None if text.startswith("<answer>") else Brief(
         ASKED, [talk.labels], THINK if text.startswith("<think>") else PROSE)  # fmt: skip
     return Turn(question, text, task, truth_of(answer), told, weak_for(task, talk.labels))
 
@@ -153,7 +153,7 @@ def _one_unit(talk: _Talk, rng: random.Random) -> Turn | None:
         text,
         "action_units",
         truth_of(answer),
-        brief(ASKED, [talk.labels]),
+        Brief(ASKED, [talk.labels]),
         weak_for("action_units", talk.labels),
     )
 

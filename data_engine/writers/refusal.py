@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import REFUSE
+from data_engine.writers.brief import REFUSE, Brief
 from data_engine.writers.talk import Turn, as_picture, draft, said
 from facellm.core.prose import capitalised
 from facellm.core.sample import Clip, Sample
@@ -124,7 +124,7 @@ def refuse(picture: Sample, face: int, rng: random.Random) -> Turn:
         rng.choice(INSTEAD).format(one=one, two=two),
     ]
     question = said(rng, rng.choice(questions).format(**_someone(picture, face, rng)._asdict()))
-    return Turn(question, " ".join(filter(None, parts)), "refusal", {"topic": topic}, REFUSE)
+    return Turn(question, " ".join(filter(None, parts)), "refusal", {"topic": topic}, Brief(REFUSE))
 
 
 class Refusal(Writer):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from data_engine.row import Message, Part
 from data_engine.writers.base import Draft
+from data_engine.writers.brief import Brief
 from data_engine.writers.presence import unrated, without_words
 from facellm.core.prose import capitalised
 from facellm.core.sample import Clip, Face, FaceLabels, Sample
@@ -22,7 +23,7 @@ class Turn(NamedTuple):
     task: str
     """Task of `facellm.tasks`, or the kind of conversation where no task scores it."""
     truth: dict[str, Any] | None = None
-    brief: str | None = None
+    brief: Brief | None = None
     """What a teacher is told; None where the words must stay."""
     weak: bool = False
 

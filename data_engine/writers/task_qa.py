@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from data_engine.writers.base import Draft, Writer
-from data_engine.writers.brief import PROSE, THINK, brief
+from data_engine.writers.brief import PROSE, THINK, Brief
 from data_engine.writers.meaning import carries
 from data_engine.writers.presence import QUESTIONS, RATED_TASKS, unrated
 from data_engine.writers.talk import Turn, as_picture, draft
@@ -45,7 +45,7 @@ def ask_task(
         question = ask(rng, len(picture.faces), face, QUESTIONS, units=units)
     if not exchange.text.startswith("<answer>") and not isinstance(TASKS[name], StatedTask):
         form = THINK if exchange.text.startswith("<think>") else PROSE
-        told = brief(SENTENCES, [labels], form)
+        told = Brief(SENTENCES, [labels], form)
     truth, weak = truth_of(exchange.answer), weak_for(name, labels)
     return Turn(question, exchange.text, name, truth, told, weak)
 
