@@ -131,12 +131,13 @@ def _branches(
 
 
 def about_clip(
-    frames: Sequence[tuple[float, Image.Image, NDArray[np.float32]]], question: str, **more: Any
+    frames: Sequence[tuple[float, Image.Image, Any]], question: str, **more: Any
 ) -> Request:
     """One question about a clip, its frames one picture each and their times before the question.
 
     Args:
-        frames: seconds, picture and landmarks of each, in order; at least one.
+        frames: seconds, picture and landmarks of each, in order; at least one. Landmarks are points
+            (68, 2) a person, None for one who is away.
         question: in words.
         **more: of the request.
     """

@@ -20,8 +20,9 @@ from facellm.core.report import FaceReport
 from facellm.core.sample import Face
 from facellm.describe import Describer
 from facellm.faces import Finder, ImageSource, load_finder, load_image
+from facellm.faces.clips import FRAMES, frames_shown, people_shown
 from facellm.faces.sampling import Sampling
-from facellm.prompts import Request, WordTree, face_at, landmarks_of, largest
+from facellm.prompts import Request, WordTree, about_clip, face_at, landmarks_of, largest
 from facellm.video import describe_clip, one_face
 
 if TYPE_CHECKING:
@@ -175,6 +176,26 @@ class FaceReader:
         if stream:
             return self.engine.stream(request)
         return self.engine.generate([request])[0].text
+
+    def ask_video(self, path: str | Path, question: str, frames: int = FRAMES) -> str:
+        """Ask one question about a clip as a whole, all of its frames in one prompt.
+
+        The model sees what clips in training look like: face 1 is the person whose face is largest
+        over the clip, the others follow as they appear, and everybody keeps their number.
+
+        Args:
+            path: anything FFmpeg reads: mp4, mkv, webm, avi, gif.
+            question: in words.
+            frames: of the clip, evenly from the first to the last, at most.
+
+        Raises:
+            FaceLLMError: a file that is no video or breaks off, no face in any frame, or more
+                frames and faces than the model can read.
+        """
+        shown = frames_shown(Path(path), frames)
+        points = people_shown(shown, self.finder.find, self.max_faces, Path(path).name)
+        seen = [(one.time, one.image, faces) for one, faces in zip(shown, points, strict=True)]
+        return self.engine.generate([about_clip(seen, question)])[0].text
 
     @property
     def emotions(self) -> WordTree:

@@ -13,11 +13,12 @@ from typing import Any, Literal
 from PIL import Image
 from pydantic import Field
 
-from eval.clips import shown_frames, told
+from eval.clips import shown_frames
 from eval.models.base import shown
 from eval.question import Answer, Question
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.recipe import Part
+from facellm.faces.clips import told
 from facellm.faces.video import duration
 
 GIVE_UP_AFTER = 20

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from PIL import Image
 from pydantic import PrivateAttr
 
-from eval.clips import shown_frames, told
+from eval.clips import shown_frames
 from eval.models.base import shown
 from eval.question import Answer, Question
 from facellm.core.errors import FaceLLMError
@@ -140,12 +140,13 @@ class InProcess(Part):
 
     def _together(self, question: Question) -> Any:
         """All frames in one prompt, each with the main face."""
-        from facellm.prompts import Request, landmarks_of
+        from facellm.prompts import about_clip, landmarks_of
 
-        shown = self._main_face(question)
-        first, *more = [(image, landmarks_of([face] if face else [])) for *_, image, face in shown]
-        text = f"{told([seconds for _, seconds, *_ in shown])} {question.text}"
-        return Request(*first, text, max_tokens=self.max_tokens, more=tuple(more))
+        frames = [
+            (seconds, image, landmarks_of([face] if face else []))
+            for _, seconds, image, face in self._main_face(question)
+        ]
+        return about_clip(frames, question.text, max_tokens=self.max_tokens)
 
     def _read(self, question: Question) -> Answer:
         """The answer about a clip from what is read of each frame."""

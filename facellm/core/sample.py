@@ -12,6 +12,8 @@ from facellm.core.splits import Split
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
+CLIPS = "clips.jsonl"
+"""File of a corpus's clips."""
 
 
 # The slots of a model, set at half the time that `object.__setattr__` takes to find them.
@@ -198,3 +200,21 @@ def read_samples(folder: Path) -> Iterator[Sample]:
             except ValueError as error:
                 reason = str(error).splitlines()[0]
                 raise FaceLLMError(f"{path}:{number} is not a sample: {reason}") from error
+
+
+def read_clips(folder: Path) -> Iterator[Clip]:
+    """Yield the clips of `folder/clips.jsonl`.
+
+    Raises:
+        FaceLLMError: a missing file, or a line that is no clip, named by its number.
+    """
+    path = folder / CLIPS
+    if not path.is_file():
+        raise FaceLLMError(f"no {CLIPS} in {folder}; expected a corpus made by data_engine")
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield Clip.model_validate_json(line)
+            except ValueError as error:
+                reason = str(error).splitlines()[0]
+                raise FaceLLMError(f"{path}:{number} is not a clip: {reason}") from error

@@ -60,26 +60,30 @@ class FaceLLMImageProcessor(BaseImageProcessor):
     def points_of(self, image: Image.Image, landmarks: Landmarks) -> NDArray[np.float32]:
         """The faces of one picture as points (F, 68, 2) in its pixels, at most `max_faces`.
 
-        Given landmarks keep their order; found faces run from left to right, the largest ones
-        where there are too many.
+        Given landmarks keep their order; one that is None stands for a person of a clip who is
+        away in this frame, and is NaN in what is returned. Found faces run from left to right, the
+        largest ones where there are too many.
 
         Raises:
             FaceLLMError: landmarks of another shape, or more faces given than the model takes.
         """
         if landmarks is None:
             return self._found(image)
-        points = np.asarray(landmarks, np.float32)
+        there = [place for place, face in enumerate(landmarks) if face is not None]
+        placed = np.full((len(landmarks), N_POINTS, 2), np.nan, np.float32)
+        points = np.asarray([landmarks[place] for place in there], np.float32)
         if points.size == 0:
-            return np.zeros((0, N_POINTS, 2), np.float32)
+            return placed[len(there) :]
         if points.ndim != 3 or points.shape[1:] != (N_POINTS, 2) or not np.isfinite(points).all():
             raise FaceLLMError(
                 f"landmarks have shape {points.shape}; expected (faces, 68, 2) finite pixels"
             )
-        if len(points) > self.max_faces:
+        if len(placed) > self.max_faces:
             raise FaceLLMError(
-                f"landmarks of {len(points)} faces were given; this model takes {self.max_faces}"
+                f"landmarks of {len(placed)} faces were given; this model takes {self.max_faces}"
             )
-        return points
+        placed[there] = points
+        return placed
 
     def _found(self, image: Image.Image) -> NDArray[np.float32]:
         from facellm.faces import load_finder

@@ -49,11 +49,13 @@ def plan_views(width: int, height: int, points: NDArray[np.float32], views: View
     """The views of a picture with faces at `points` (F, 68, 2).
 
     `face`: one a face, so that each is seen at full resolution however small it stands in the
-    picture; `picture`: the whole picture once. A picture without faces is always seen whole.
+    picture; `picture`: the whole picture once. A picture without faces is always seen whole. A
+    face whose points are NaN is not in this picture and keeps its index.
     """
-    if views == "picture" or len(points) == 0:
-        return [picture_view(width, height, len(points))]
-    return [face_view(check_points(p), index) for index, p in enumerate(points)]
+    there = tuple(index for index, p in enumerate(points) if not np.isnan(p).all())
+    if views == "picture" or not there:
+        return [picture_view(width, height, 0)._replace(faces=there)]
+    return [face_view(check_points(points[index]), index) for index in there]
 
 
 def cut(image: Image.Image, view: View, size: int) -> Image.Image:

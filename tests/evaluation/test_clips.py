@@ -11,7 +11,7 @@ from little_clips import COUNT, FPS, SIDE, write_video
 from scripted import ScriptedEngine
 
 from eval.benchmark import Benchmark
-from eval.clips import shown_frames, told
+from eval.clips import shown_frames
 from eval.export import lmms_eval
 from eval.models.guess import Guess
 from eval.models.in_process import InProcess
@@ -20,6 +20,7 @@ from eval.run import evaluate
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Clip, Event, Face, FaceLabels, Provenance
 from facellm.faces import GivenFinder
+from facellm.faces.clips import told
 from facellm.faces.mean_shape import MEAN_SHAPE
 from facellm.prompts import Completion
 from facellm.reader import FaceReader
