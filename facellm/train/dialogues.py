@@ -168,6 +168,8 @@ class Encoded(NamedTuple):
     labels: list[int]
     """The ids that are scored, `IGNORED` elsewhere."""
     pictures: list[list[Seen]]
+    name: str
+    """What errors call it."""
 
 
 def encode(processor: FaceLLMProcessor, dialogue: Dialogue) -> Encoded:
@@ -197,7 +199,7 @@ def encode(processor: FaceLLMProcessor, dialogue: Dialogue) -> Encoded:
         prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
         ids += prompt
         labels += [IGNORED] * len(prompt)
-    return Encoded(ids, labels, dialogue.pictures)
+    return Encoded(ids, labels, dialogue.pictures, dialogue.name)
 
 
 def _text(content: Any) -> str:

@@ -28,6 +28,8 @@ class Dialogue:
 
     pictures: list[list[Seen]]
     messages: list[dict[str, Any]]
+    name: str = "a conversation"
+    """What errors call it."""
 
 
 class Faces(Protocol):

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from facellm.core.recipe import Part, check, read
+from facellm.faces.clips import FRAMES
 from facellm.tasks import TASKS
 
 PartName = Literal["vision_tower", "region_encoder", "readings", "projector", "language_model"]
@@ -48,6 +49,8 @@ class Corpus(Part):
     """Folder whose `samples.jsonl` has the landmarks of the rows' pictures."""
     tasks: list[str] | None = None
     """Of `rows`, keep those of these tasks alone."""
+    frames: int = Field(default=FRAMES, gt=0)
+    """Of a clip of `rows`, show at most so many, spread evenly."""
     weight: float = Field(default=1.0, ge=0)
     """Share of the draws, relative to the other corpora."""
     limit: int | None = Field(default=None, gt=0)

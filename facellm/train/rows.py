@@ -3,37 +3,49 @@
 `rows:` of a recipe names one of
 - the folder of a data-engine run: `rows.jsonl`, with the pictures and `samples.jsonl` beside it;
 - a folder of parquet files, or one file: columns `messages`, `images` and what else there is;
-- a `.jsonl`: a line an object with `messages`, or with ShareGPT's `conversations`, and `images`.
+- a `.jsonl`: a line an object with `messages`, or with ShareGPT's `conversations`, `images` and
+  `videos`.
 
-Landmarks come from a row's own `landmarks` (for each picture, for each face, 68 points in pixels),
-else from the samples that `sample_ids` name, else from the finder. Only the train split is read.
+Landmarks come from a row's own `landmarks` (for each picture, for each face, 68 points in pixels)
+and `frames` (for each video, a list as the clips of `clips.jsonl` have it), else from the samples
+and clips that `sample_ids` name, else from the finder. Only the train split is read.
+
+A video becomes its frames, a picture each, and a sentence with their times before the question:
+what a model is shown when somebody asks about a clip.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from facellm.core.errors import FaceLLMError, given
-from facellm.core.sample import read_samples
-from facellm.faces import load_image
+from facellm.core.grammar import first_error
+from facellm.core.sample import CLIPS, Frame, read_clips, read_samples
 from facellm.model.processing import FaceLLMImageProcessor
-from facellm.model.views import cut, picture_view
-from facellm.train.crops import CROP, crop_of
 from facellm.train.inputs import Dialogue, Seen
+from facellm.train.media import Shelf, unrolled
 from facellm.train.recipe import Corpus
 
 SPEAKERS = {"system": "system", "human": "user", "user": "user", "gpt": "assistant",
             "assistant": "assistant"}  # fmt: skip
 _FORMS = "expected a data-engine run, parquet files, or a .jsonl of messages or conversations"
+_TAG = re.compile("<(image|video)>\n?")
 Row = dict[str, Any]
+
+
+class Talk(NamedTuple):
+    """One conversation."""
+
+    pictures: list[list[Seen]]
+    messages: list[Row]
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,9 @@ class Talks:
     """(N, 68, 2) in [0, 1] of the crop."""
     whole: Tensor
     """(M, 3, S, S) uint8: pictures without faces."""
-    said: list[tuple[list[list[Seen]], list[Row]]]
+    said: list[Talk]
+    names: list[str]
+    """Which row each is, and of which clips, for errors."""
     odds: np.ndarray
 
     def __len__(self) -> int:
@@ -55,26 +69,28 @@ class Talks:
     def dialogue(self, corpus: int, row: int) -> Dialogue:
         """The conversation of a row, its views named as those of corpus number `corpus`."""
         pictures, messages = self.said[row]
-        return Dialogue([[v._replace(corpus=corpus) for v in p] for p in pictures], messages)
+        named = [[view._replace(corpus=corpus) for view in picture] for picture in pictures]
+        return Dialogue(named, messages, self.names[row])
 
     def texts(self, row: int) -> list[str]:
         """Everything that is said in a row."""
-        return [part.get("text") or "" for m in self.said[row][1] for part in _parts(m)]
+        return [part.get("text") or "" for m in self.said[row].messages for part in _parts(m)]
 
 
 def load_talks(corpus: Corpus, images: FaceLLMImageProcessor) -> Talks:
-    """Read the training rows of a corpus into memory; each picture is cut once.
+    """Read the training rows of a corpus into memory; each picture and clip is cut once.
 
-    Rows with videos are left out and counted.
+    Rows of other splits and tasks are left out and counted.
 
     Raises:
         FaceLLMError: no rows there, or a row that cannot be trained on, named by its number.
     """
     assert corpus.rows is not None
     path = corpus.rows
-    landmarks = _landmarks_of(corpus)
-    shelf = _Shelf(images)
-    said: list[tuple[list[list[Seen]], list[Row]]] = []
+    known = _Known.of(corpus)
+    shelf = Shelf(images, corpus.frames)
+    said: list[Talk] = []
+    names: list[str] = []
     left_out: Counter[str] = Counter()
     for number, (row, folder) in enumerate(_read(path), 1):
         reason = _unwanted(row, corpus)
@@ -82,7 +98,8 @@ def load_talks(corpus: Corpus, images: FaceLLMImageProcessor) -> Talks:
             left_out[reason] += 1
             continue
         try:
-            said.append(_talk(row, folder, landmarks, shelf))
+            said.append(_talk(row, folder, known, shelf))
+            names.append(_name(path, number, row))
         except (FaceLLMError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise FaceLLMError(f"{path}: row {number} cannot be trained on: {error}") from None
         if len(said) == corpus.limit:
@@ -92,14 +109,12 @@ def load_talks(corpus: Corpus, images: FaceLLMImageProcessor) -> Talks:
     if not said:
         raise FaceLLMError(f"{given(path)} holds no training row to use; {_FORMS}")
     odds = np.arange(1, len(said) + 1) / len(said)
-    return Talks(*shelf.tensors(), said, odds)
+    return Talks(*shelf.tensors(), said, names, odds)
 
 
 def _unwanted(row: Row, corpus: Corpus) -> str | None:
     if row.get("split", "train") != "train":
         return "of other splits"
-    if row.get("videos"):
-        return "with videos"
     if corpus.tasks is not None and row.get("task") not in corpus.tasks:
         return "of other tasks"
     return None
@@ -118,11 +133,14 @@ def _read(path: Path) -> Iterator[tuple[Row, Path]]:
     elif path.suffix == ".parquet" and path.is_file():
         yield from _parquet(path)
     elif path.is_file():
-        # An export names its pictures relative to its own folder, its files lie one below.
-        folder = path.parent.parent if path.parent.name == "sharegpt" else path.parent
-        yield from _lines(path, folder)
+        yield from _lines(path, _base(path))
     else:
         raise FaceLLMError(f"no rows at {given(path)}; {_FORMS}")
+
+
+def _base(path: Path) -> Path:
+    """An export names its media relative to its own folder, its files lie one below."""
+    return path.parent.parent if path.parent.name in ("sharegpt", "data") else path.parent
 
 
 def _lines(path: Path, folder: Path) -> Iterator[tuple[Row, Path]]:
@@ -147,25 +165,49 @@ def _parquet(path: Path) -> Iterator[tuple[Row, Path]]:
         raise FaceLLMError(f"{path} has no column messages; {_FORMS}")
     for batch in file.iter_batches(batch_size=64):
         for row in batch.to_pylist():
-            yield row, path.parent
+            yield row, _base(path)
 
 
-def _talk(
-    row: Row, folder: Path, landmarks: dict[str, Any], shelf: "_Shelf"
-) -> tuple[list[list[Seen]], list[Row]]:
+def _name(path: Path, number: int, row: Row) -> str:
+    clips = ", ".join(row.get("videos") or [])
+    return f"{path}: row {number}" + (f" about {clips}" if clips else "")
+
+
+def _talk(row: Row, folder: Path, known: "_Known", shelf: Shelf) -> Talk:
     messages = _messages(row)
-    names = row.get("images") or []
-    holes = sum(part["type"] == "image" for m in messages for part in _parts(m))
-    if holes != len(names):
-        raise FaceLLMError(f"{holes} image parts but {len(names)} images")
+    kinds = [p["type"] for m in messages for p in _parts(m) if p["type"] != "text"]
+    files = {kind: iter(_files(row, kind, kinds.count(kind))) for kind in ("image", "video")}
     ids = row.get("sample_ids") or []
-    pictures = []
-    for number, name in enumerate(names):
-        points = row["landmarks"][number] if row.get("landmarks") else None
-        if points is None and len(ids) == len(names):
-            points = landmarks.get(ids[number])
-        pictures.append(shelf.place(name, folder, points))
-    return pictures, messages
+    ids = ids if len(ids) == len(kinds) else [None] * len(kinds)
+    own = {"image": iter(row.get("landmarks") or []), "video": iter(_frames(row))}
+    pictures: list[list[Seen]] = []
+    films = []
+    for kind, sample in zip(kinds, ids, strict=True):
+        file, given_faces = next(files[kind]), next(own[kind], None)
+        if kind == "image":
+            points = known.landmarks.get(sample) if given_faces is None else given_faces
+            pictures.append(shelf.place(file, folder, points))
+        else:
+            film = shelf.film(folder / file, given_faces or known.frames.get(sample, []))
+            films.append(film)
+            pictures += film.pictures
+    rolls = iter(films)
+    shown = [m | {"content": unrolled(_parts(m), rolls)} for m in messages] if films else messages
+    return Talk(pictures, shown)
+
+
+def _files(row: Row, kind: str, parts: int) -> list[Any]:
+    files = row.get(f"{kind}s") or []
+    if parts != len(files):
+        raise FaceLLMError(f"{parts} {kind} parts but {len(files)} {kind}s")
+    return list(files)
+
+
+def _frames(row: Row) -> list[list[Frame]]:
+    try:
+        return TypeAdapter(list[list[Frame]]).validate_python(row.get("frames") or [])
+    except ValidationError as error:
+        raise FaceLLMError(f"frames: {first_error(error)}") from None
 
 
 def _messages(row: Row) -> list[Row]:
@@ -182,13 +224,12 @@ def _messages(row: Row) -> list[Row]:
 
 
 def _tagged(text: str) -> list[Row]:
-    """ShareGPT's text with `<image>` in it, as parts; a tag's own line break goes with it."""
-    head, *tails = text.split("<image>")
+    """ShareGPT's text with `<image>` or `<video>` in it, as parts; a tag's line break goes too."""
+    head, *rest = _TAG.split(text)
     parts = [{"type": "text", "text": head}] if head.strip() else []
-    for tail in tails:
-        parts.append({"type": "image"})
-        rest = tail.removeprefix("\n")
-        parts += [{"type": "text", "text": rest}] if rest.strip() else []
+    for kind, tail in zip(rest[::2], rest[1::2], strict=True):
+        parts.append({"type": kind})
+        parts += [{"type": "text", "text": tail}] if tail.strip() else []
     return parts
 
 
@@ -197,53 +238,21 @@ def _parts(message: Row) -> list[Row]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
 
 
-def _landmarks_of(corpus: Corpus) -> dict[str, Any]:
-    """Points of every face of the samples that rows may name, by the sample's id."""
-    assert corpus.rows is not None
-    folder = corpus.samples or corpus.rows
-    if corpus.samples is None and not (folder / "samples.jsonl").is_file():
-        return {}
-    return {s.id: [f.points for f in s.faces if f.points] for s in read_samples(folder)}
+class _Known(NamedTuple):
+    """What is known of the media that rows may name, by their ids."""
 
+    landmarks: dict[str, Any]
+    """Points of every face of a picture."""
+    frames: dict[str, list[Frame]]
+    """Of a clip."""
 
-class _Shelf:
-    """Pictures cut into views, each picture once however many rows talk about it."""
-
-    def __init__(self, images: FaceLLMImageProcessor) -> None:
-        self.images = images
-        self.known: dict[Any, list[Seen]] = {}
-        self.pixels: list[Tensor] = []
-        self.points: list[Tensor] = []
-        self.whole: list[Tensor] = []
-
-    def place(self, picture: Any, folder: Path, points: Any) -> list[Seen]:
-        """The views of a picture: a path, or the `bytes` and `path` of a parquet cell."""
-        cell = picture if isinstance(picture, dict) else {"path": picture, "bytes": None}
-        data = cell.get("bytes")
-        key = (hash(data) if data else str(folder / cell["path"]), str(points) if points else None)
-        if key not in self.known:
-            image = load_image(data or folder / cell["path"])
-            self.known[key] = self._cut(image, points)
-        return self.known[key]
-
-    def _cut(self, image: Image.Image, points: Any) -> list[Seen]:
-        faces = self.images.points_of(image, points)
-        views = []
-        for slot, face in enumerate(faces):
-            pixels, places = crop_of(image, face)
-            views.append(Seen("face", -1, len(self.pixels), slot))
-            self.pixels.append(pixels)
-            self.points.append(places)
-        if not views:
-            plain = cut(image, picture_view(*image.size, 0), self.images.image_size)
-            views.append(Seen("whole", -1, len(self.whole)))
-            self.whole.append(torch.from_numpy(np.asarray(plain).transpose(2, 0, 1).copy()))
-        return views
-
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        size = self.images.image_size
-        return (
-            torch.stack(self.pixels) if self.pixels else torch.empty(0, 3, CROP, CROP).byte(),
-            torch.stack(self.points) if self.points else torch.empty(0, 68, 2),
-            torch.stack(self.whole) if self.whole else torch.empty(0, 3, size, size).byte(),
-        )
+    @classmethod
+    def of(cls, corpus: Corpus) -> "_Known":
+        assert corpus.rows is not None
+        folder = corpus.samples or corpus.rows
+        clips = read_clips(folder) if (folder / CLIPS).is_file() else ()
+        frames = {clip.id: clip.frames for clip in clips}
+        if not (folder / "samples.jsonl").is_file() and (frames or corpus.samples is None):
+            return cls({}, frames)
+        samples = read_samples(folder)
+        return cls({s.id: [f.points for f in s.faces if f.points] for s in samples}, frames)
