@@ -9,9 +9,7 @@ gives the same rows as one that was never interrupted.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from data_engine.teachers.base import Completion
 from facellm.core.errors import FaceLLMError
@@ -22,9 +20,15 @@ _TABLE = """CREATE TABLE IF NOT EXISTS calls (
 ) WITHOUT ROWID"""
 
 
-def call_key(model: str, payload: Mapping[str, Any], sample: int) -> str:
-    """The key of a call: everything that the server is told, and which sample of it."""
-    content = json.dumps([model, payload, sample], sort_keys=True, ensure_ascii=False)
+def call_key(model: str, body: str, sample: int) -> str:
+    """The key of a call: everything that the server is told, and which sample of it.
+
+    Args:
+        model: as the server names it.
+        body: of the request, as JSON with sorted keys.
+        sample: tells repeated requests apart.
+    """
+    content = f"[{json.dumps(model, ensure_ascii=False)}, {body}, {sample}]"
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -5,19 +5,20 @@ prompt ─▶ payload ─▶ cache ─ hit ─▶ completion
 """
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
-from data_engine.teachers.base import TRANSPORT, CallFailure, Completion, Prompt
+from data_engine.teachers.base import TRANSPORT, CallFailure, Completion, Prompt, Reason
 from data_engine.teachers.cache import CallCache, call_key
 from data_engine.teachers.failures import read_body
-from data_engine.teachers.http import http_client, http_library
+from data_engine.teachers.http import ChatClient, Unreached
 from data_engine.teachers.options import TeacherOptions
 from data_engine.teachers.tally import Tally
 from facellm.core.errors import FaceLLMError
 
-_TELLING = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
-"""What the openai client tells every server of this machine, as headers; here it does not."""
+_REFUSED = (401, 403, 404)
+"""Statuses that no other prompt would change."""
 
 
 class Endpoint:
@@ -32,27 +33,12 @@ class Endpoint:
             tally: counts calls, tokens and money.
 
         Raises:
-            FaceLLMError: the openai package or a needed key is missing, or the cache is no cache.
+            FaceLLMError: aiohttp or a needed key is missing, or the cache is no cache.
         """
-        try:
-            import openai
-        except ImportError:
-            raise FaceLLMError(
-                "a teacher behind a server needs the openai package: pip install 'facellm[data]'"
-            ) from None
-        self._errors = openai
         self.name, self._options = options.model, options
+        key = options.key()
         self._cache, self.tally = CallCache(cache), tally or Tally(options)
-        self._client = openai.AsyncOpenAI(
-            api_key=options.key(),
-            base_url=options.base_url,
-            timeout=options.timeout,
-            max_retries=options.max_retries,
-            default_headers={f"X-Stainless-{what}": openai.Omit() for what in _TELLING},  # type: ignore[misc]
-            http_client=http_client(options.timeout),
-        )
-        self._raw = http_library().Response
-        self._url = f"{self._client.base_url}chat/completions"
+        self._client = ChatClient(options.base_url, key, options.timeout, options.max_retries)
         self._failed_in_a_row = 0
         self._under_way: dict[str, asyncio.Task[Completion | CallFailure]] = {}
         """Equal calls at the same moment are one call."""
@@ -75,24 +61,24 @@ class Endpoint:
 
     async def complete(self, prompt: Prompt) -> Completion | CallFailure:
         """Answer from the cache, else ask the server; see `Teacher.complete`."""
-        payload = self.payload(prompt)
-        key = call_key(self.name, payload, prompt.sample)
+        body = json.dumps(self.payload(prompt), sort_keys=True, ensure_ascii=False)
+        key = call_key(self.name, body, prompt.sample)
         known = self._cache.get(key)
         if known is not None:
             self.tally.cached += 1
             return known
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.create_task(self._paid(key, payload))
+            task = asyncio.create_task(self._paid(key, body))
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key))
         else:
             self.tally.cached += 1
         return await asyncio.shield(task)
 
-    async def _paid(self, key: str, payload: dict[str, Any]) -> Completion | CallFailure:
+    async def _paid(self, key: str, body: str) -> Completion | CallFailure:
         """Ask the server and keep what it said before anything else is done with it."""
-        result = await self._call(payload)
+        result = await self._call(body)
         said = result.completion if isinstance(result, CallFailure) else result
         if said is not None:
             self.tally.paid(said)
@@ -101,31 +87,24 @@ class Endpoint:
         self._watch(result)
         return result
 
-    async def _call(self, payload: dict[str, Any]) -> Completion | CallFailure:
-        errors = self._errors
+    async def _call(self, body: str) -> Completion | CallFailure:
         try:
-            # The body as it came: building typed objects would cost more than all the rest.
-            response = await self._client.post(self._url, body=payload, cast_to=self._raw)
-            return read_body(response.text, self.name)
-        except errors.APITimeoutError:
+            status, text = await self._client.post(body.encode())
+        except TimeoutError:
             return CallFailure(reason="timeout", detail=f"no answer in {self._options.timeout:g} s")
-        except errors.APIConnectionError as error:
-            return CallFailure(reason="connection", detail=str(error.__cause__ or error)[:200])
-        except errors.RateLimitError as error:
-            return CallFailure(reason="rate_limit", detail=str(error)[:200])
-        except (
-            errors.AuthenticationError,
-            errors.PermissionDeniedError,
-            errors.NotFoundError,
-        ) as error:
+        except Unreached as error:
+            return CallFailure(reason="connection", detail=str(error)[:200])
+        if status in _REFUSED:
             raise FaceLLMError(
                 f"the teacher {self.name!r} at {self._client.base_url} refuses all calls "
-                f"({error.status_code}); check base_url, model and {self._options.api_key_env}"
-            ) from None
-        except errors.InternalServerError as error:
-            return CallFailure(reason="server_error", detail=str(error)[:200])
-        except errors.APIStatusError as error:
-            return CallFailure(reason="bad_request", detail=str(error)[:200])
+                f"({status}); check base_url, model and {self._options.api_key_env}"
+            )
+        if 200 <= status < 300:
+            return read_body(text, self.name)
+        reason: Reason = (
+            "rate_limit" if status == 429 else "server_error" if status >= 500 else "bad_request"
+        )
+        return CallFailure(reason=reason, detail=f"{status}: {' '.join(text.split())}"[:200])
 
     def _watch(self, result: Completion | CallFailure) -> None:
         """Stop the run where the server is gone instead of rejecting a million rows."""

@@ -1,105 +1,144 @@
-"""The HTTP client below the openai client, for many calls at once to one server.
+"""Chat completions over HTTP, for many calls at once to one server.
 
-httpx parses HTTP in Python, looks at every pooled connection for every call, and merges addresses,
-cookies, redirects and authentication that calls to one server have no use of. Here the requests of
-the openai client, its further attempts included, go to aiohttp, which the `data` extra brings, as
-they were put together: a call takes two thirds of the CPU.
+A call is one POST whose answer is read whole, which aiohttp (the `data` extra brings it) does for a
+quarter of the CPU that the openai client takes with it, and a tenth of that client's own HTTP. What
+that client is kept for elsewhere is done here by its rules: when a call is tried again, how long it
+waits, which variables of the environment count.
 """
 
-import importlib
-from functools import lru_cache
-from types import ModuleType
-from typing import Any
+import asyncio
+import os
+import random
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-_OF_AIOHTTP = ("host", "content-length", "transfer-encoding", "connection")
-"""Headers that aiohttp writes itself."""
-_UNPACKED = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers about a body as it travelled; aiohttp has unpacked it."""
+from facellm.core.errors import FaceLLMError
+
+OPENAI = "https://api.openai.com/v1"
+FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
+"""Seconds before the second attempt, doubled for each further one, and at most."""
+MOST_PATIENCE = 120.0
+"""Seconds that a server may ask to be left alone for; a call it would put off longer has failed."""
+_AGAIN = (408, 409, 429)
+_OF_OPENAI = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 
 
-def http_library() -> ModuleType:
-    """The HTTP library that the installed openai package is built on: httpx, or httpx2 from 3.0."""
-    import openai
+class Reply(NamedTuple):
+    """What a server answered."""
 
-    base = openai.DefaultAsyncHttpxClient.__mro__[1].__module__.partition(".")[0]
-    return importlib.import_module(base)
+    status: int
+    text: str
 
 
-def http_client(timeout: float) -> Any:
-    """An `AsyncClient` whose requests travel through aiohttp; plain httpx where that is missing."""
-    http = http_library()
-    try:
-        import aiohttp
-        import yarl
-    except ImportError:
-        limits = http.Limits(max_connections=None, max_keepalive_connections=256)
-        return http.AsyncClient(limits=limits, timeout=timeout)
+class Unreached(Exception):
+    """The last attempt got no answer: the server is not there, or hung up."""
 
-    @lru_cache(64)
-    def parsed(url: str) -> tuple[Any, yarl.URL, str | None]:
-        """An address as httpx and as aiohttp have it, and the proxy on the way there."""
-        theirs = http.URL(url)
-        return theirs, yarl.URL(url), _proxy(theirs.scheme, theirs.host)
 
-    patience = aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout)
+class ChatClient:
+    """The chat completions of one server. Make it inside the event loop that will use it."""
 
-    class Client(http.AsyncClient):  # type: ignore[misc, name-defined]
-        """Sends a request, reads the whole answer, speaks of errors in httpx's words."""
+    def __init__(self, base_url: str | None, key: str, timeout: float, max_retries: int) -> None:
+        """Open the client; it connects with the first call.
 
-        def __init__(self) -> None:
-            super().__init__(transport=http.AsyncBaseTransport(), timeout=timeout)
+        Args:
+            base_url: such as `http://localhost:8000/v1`; None is `OPENAI_BASE_URL`, else OpenAI's.
+            key: sent as the bearer token.
+            timeout: seconds of one attempt.
+            max_retries: further attempts.
+
+        Raises:
+            FaceLLMError: aiohttp is missing, or an address that is none.
+        """
+        try:
+            import aiohttp
+        except ImportError:
+            raise FaceLLMError(
+                "a teacher behind a server needs aiohttp: pip install 'facellm[data]'"
+            ) from None
+        self.base_url = (base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI).rstrip("/")
+        address = urlsplit(self.base_url)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise FaceLLMError(
+                f"{self.base_url!r} is no address of a server; expected one such as "
+                "http://localhost:8000/v1"
+            )
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/json",
+            "User-Agent": "facellm",
+        }
+        if self.base_url == OPENAI:
+            headers |= {h: os.environ[name] for name, h in _OF_OPENAI.items() if name in os.environ}
+        self._url, self._retries = f"{self.base_url}/chat/completions", max_retries
+        # Looked up once: aiohttp's own look-up takes a thread for every call.
+        bypassed = proxy_bypass(address.hostname)
+        self._proxy = None if bypassed else getproxies().get(address.scheme)
+        self._errors: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError)
+        self._session = aiohttp.ClientSession(
             # No limit and no waiting here: the caller bounds the calls in flight.
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
-            self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-            )
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=timeout),
+        )
 
-        def build_request(self, method: str, url: Any, **parts: Any) -> Any:
-            """The parts that the openai client put together, to be sent as they are."""
-            if parts.get("content") is None:  # a release that leaves the body to httpx
-                whole = super().build_request(method, url, **parts)
-                parts |= {"headers": whole.headers.multi_items(), "content": whole.content}
-                url = whole.url
-            headers = parts["headers"]
-            return http.Request(
-                method,
-                parsed(str(url))[0],
-                headers=headers,
-                stream=http.ByteStream(b""),  # the body travels as it is, and is not read again
-                extensions={"parts": (dict(headers), parts["content"])},
-            )
+    async def post(self, body: bytes) -> Reply:
+        """Send a request of JSON; the answer of the first attempt that is not tried again.
 
-        async def send(self, request: Any, **_: Any) -> Any:
-            """Send once: nothing is redirected, no cookie is kept."""
-            headers, content = request.extensions["parts"]
-            _, url, proxy = parsed(str(request.url))
+        Raises:
+            TimeoutError: the last attempt took too long.
+            Unreached: the last attempt got no answer.
+        """
+        for attempt in range(self._retries + 1):
+            wait = min(FIRST_WAIT * 2.0**attempt, LONGEST_WAIT) * random.uniform(0.75, 1)
+            last = attempt == self._retries
             try:
-                async with self._session.request(
-                    request.method,
-                    url,
-                    headers={k: v for k, v in headers.items() if k.lower() not in _OF_AIOHTTP},
-                    data=content,
-                    timeout=patience,
-                    proxy=proxy,
-                    allow_redirects=False,
+                async with self._session.post(
+                    self._url, data=body, proxy=self._proxy, allow_redirects=False
                 ) as answer:
-                    body = await answer.read()
-            except TimeoutError as error:  # aiohttp's own are subclasses
-                raise http.ReadTimeout(str(error) or "timed out", request=request) from error
-            except (aiohttp.ClientError, OSError) as error:
-                raise http.ConnectError(str(error), request=request) from error
-            kept = [(k, v) for k, v in answer.headers.items() if k.lower() not in _UNPACKED]
-            return http.Response(answer.status, headers=kept, content=body, request=request)
+                    reply = Reply(answer.status, (await answer.read()).decode(errors="replace"))
+                    asked = asked_wait(answer.headers)
+                    if last or not _worth_another(answer.status, answer.headers, asked):
+                        return reply
+                    wait = asked or wait
+            except TimeoutError:  # aiohttp's own are subclasses
+                if last:
+                    raise
+            except self._errors as error:
+                if last:
+                    raise Unreached(str(error) or type(error).__name__) from error
+            await asyncio.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
 
-        async def aclose(self) -> None:
-            """Close the connections."""
-            await self._session.close()
-            await super().aclose()
-
-    return Client()
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
 
 
-def _proxy(scheme: str, host: str) -> str | None:
-    """The proxy the environment asks for; aiohttp's own look-up takes a thread for every call."""
-    return None if proxy_bypass(host) else getproxies().get(scheme)
+def _worth_another(status: int, headers: Mapping[str, str], asked: float | None) -> bool:
+    """Whether another attempt may fare better, by the status unless the server itself says."""
+    if asked is not None and asked > MOST_PATIENCE:
+        return False
+    told = headers.get("x-should-retry")
+    if told in ("true", "false"):
+        return told == "true"
+    return status in _AGAIN or status >= 500
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds for which the server asks to be left alone; None where it does not say."""
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+    return seconds if seconds > 0 else None

@@ -32,14 +32,14 @@ def body(**message):
 def test_a_stored_call_is_found_by_any_process_and_the_first_stays(tmp_path):
     path = tmp_path / "deep" / "calls.sqlite"
     cache, other = CallCache(path), CallCache(path)
-    key = call_key("m", {"a": 1}, 0)
+    key = call_key("m", '{"a": 1}', 0)
     assert cache.get(key) is None
     assert cache.put(key, said("first")).text == "first"
     assert other.put(key, said("second")).text == "first"
     assert other.get(key) == said("first")
     assert cache.totals() == {"m": (1, 10, 5)}
-    assert len({key, call_key("m", {"a": 2}, 0), call_key("n", {"a": 1}, 0)}) == 3
-    assert call_key("m", {"a": 1}, 1) != key
+    assert len({key, call_key("m", '{"a": 2}', 0), call_key("n", '{"a": 1}', 0)}) == 3
+    assert call_key("m", '{"a": 1}', 1) != key
 
 
 def _write_until_killed(path, told):

@@ -10,7 +10,7 @@ from data_engine.teachers.endpoint import Endpoint
 from data_engine.teachers.options import TeacherOptions
 from facellm.core.errors import FaceLLMError
 
-pytest.importorskip("openai")
+pytest.importorskip("aiohttp")
 pytest.importorskip("uvicorn")
 
 

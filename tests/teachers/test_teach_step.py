@@ -14,7 +14,7 @@ from facellm.core.errors import FaceLLMError
 from facellm.core.sample import Face, FaceLabels, Provenance, Sample
 from facellm.tasks.units import RIG_UNITS
 
-pytest.importorskip("openai")
+pytest.importorskip("aiohttp")
 pytest.importorskip("uvicorn")
 
 LABELS = FaceLabels(emotion="happiness", action_units={**dict.fromkeys(RIG_UNITS, 0.0), 12: 3.0})
