@@ -166,12 +166,12 @@ class Answering:
         found = draw_dialogues(self.sources, self.shares, size, rng, self.stage.tasks)
         with self.lock:  # tokenizers are not made for several threads
             rows = [encode(self.processor, dialogue) for dialogue in found]
-        longest = max(len(row.ids) for row in rows)
-        if self.stage.max_length is not None and longest > self.stage.max_length:
+        longest = max(rows, key=lambda row: len(row.ids))
+        if self.stage.max_length is not None and len(longest.ids) > self.stage.max_length:
             raise FaceLLMError(
-                f"stage {self.stage.name}: a conversation has {longest} tokens, max_length is "
-                f"{self.stage.max_length}; raise it (nothing is cut: it would tear a picture's "
-                "tokens apart), or take out the long rows"
+                f"stage {self.stage.name}: {longest.name} has {len(longest.ids)} tokens, "
+                f"max_length is {self.stage.max_length}; raise it (nothing is cut: it would tear a "
+                "picture's tokens apart), show fewer frames of a clip, or take out the long rows"
             )
         return rows
 
