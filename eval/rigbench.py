@@ -29,7 +29,8 @@ from tqdm import tqdm
 from data_engine.rig import Rig, load_head, random_spec, toggle
 from data_engine.rig.corpus import jpeg, sample_of
 from data_engine.rig.frame import RigFrame
-from data_engine.rig.spec import Light, RigSpec
+from data_engine.rig.groups import in_groups
+from data_engine.rig.spec import RigSpec
 from eval.pairs import Pair
 from facellm.core.errors import FaceLLMError, one_line
 from facellm.core.facs import PROTOCOLS
@@ -41,13 +42,6 @@ SIZE = 160
 STRONG = 4.0
 """Intensity of a unit that is switched on."""
 YAWS = (-0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9)
-TONES = {"tone 1-2": 0.5, "tone 4-5": 3.5, "tone 6-7": 5.5, "tone 9-10": 8.5}
-AGES = {"young": 0.0, "old": 1.0}
-LIGHTS = {
-    "front light": Light(pitch=0.3, yaw=0.0, key=0.5, fill=0.5),
-    "side light": Light(pitch=0.2, yaw=1.2, key=0.8, fill=0.1),
-    "dim light": Light(pitch=0.6, yaw=0.4, key=0.5, fill=0.3, brightness=0.28),
-}
 
 
 @dataclass(frozen=True)
@@ -116,15 +110,10 @@ def fairness(plan: Plan) -> list[Shot]:
     shots = []
     for n in range(plan.fair_faces):
         rng = np.random.default_rng((VERSION, 4, n))
-        spec = replace(random_spec(rng, FIRST_IDENTITY + 3000 + n), grey=False)
-        changed = [
-            *(("skin", group, replace(spec, tone=tone)) for group, tone in TONES.items()),
-            *(("age", group, replace(spec, age=age)) for group, age in AGES.items()),
-            *(("light", group, replace(spec, light=light)) for group, light in LIGHTS.items()),
-        ]
+        spec = random_spec(rng, FIRST_IDENTITY + 3000 + n)
         shots += [
-            Shot(f"{n:02}-{group}", one, {attribute: group}, f"{n:02}")
-            for attribute, group, one in changed
+            Shot(f"{n:02}-{group}", one, {label: group}, f"{n:02}")
+            for label, group, one in in_groups(spec)
         ]
     return shots
 

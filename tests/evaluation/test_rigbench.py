@@ -5,14 +5,12 @@ from collections import Counter
 
 import pytest
 
+from data_engine.rig.groups import AGES, LIGHTS, TONES
 from eval.benchmark import Benchmark
 from eval.pairs import read_pairs
 from eval.rigbench import (
-    AGES,
     DEFAULT,
-    LIGHTS,
     STRONG,
-    TONES,
     YAWS,
     Plan,
     fairness,
