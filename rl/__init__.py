@@ -14,7 +14,7 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
     """Run a recipe from where it stopped, or from the start; returns the checkpoint's folder.
 
     Args:
-        recipe_path: YAML file, see `rl.recipe`.
+        recipe_path: YAML file, see `rl.recipe`; of `algorithm: dpo`, `rl.preferences.recipe`.
         overrides: `dotted.key=value`.
         dry_run: only print the resolved recipe; returns None.
 
@@ -22,10 +22,20 @@ def run(recipe_path: Path, overrides: Sequence[str] = (), dry_run: bool = False)
         FaceLLMError: a mistake in the recipe or corpora, a start model that cannot be reinforced,
             a loss that is not finite, or another recipe than the run began with.
     """
-    from facellm.core.recipe import dump, load
+    from facellm.core.recipe import check, dump, read
+    from rl.preferences.recipe import Preferences
     from rl.recipe import Recipe
 
-    recipe = load(Recipe, recipe_path, overrides)
+    data, where = read(recipe_path, overrides), f"recipe {recipe_path}"
+    if data.get("algorithm") == "dpo":
+        preferences = check(Preferences, data, where)
+        if dry_run:
+            print(dump(preferences), end="")
+            return None
+        from rl.preferences.run import prefer
+
+        return prefer(preferences)
+    recipe = check(Recipe, data, where)
     if dry_run:
         print(dump(recipe), end="")
         return None

@@ -5,6 +5,7 @@ Names are TRL's (`reward`, `rewards/au_f1/mean`, `entropy`, `completions/mean_le
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,18 @@ UNTOLD = (
     "num_tokens", "epoch", "reward_std", "clip_ratio/", "min_", "max_", "terminated", "step_time",
 )  # fmt: skip
 """Parts of names that say nothing that the others do not."""
-SHOWN = ("reward", "parse_failures", "zero_advantage", "entropy", "completions/mean_length", "kl")
+SHOWN = (
+    "reward", "parse_failures", "zero_advantage", "entropy", "completions/mean_length", "kl",
+    "loss", "rewards/accuracies", "rewards/margins", "rewards/chosen",
+)  # fmt: skip
 
 
 class Journal(TrainerCallback):
     """Writes `log.jsonl`, completion samples and alarms; prints a short line."""
 
-    def __init__(self, path: Path, watch: Watch) -> None:
-        self.path, self.watch = path, watch
+    def __init__(self, path: Path, watch: Watch | None, stage: str = STAGE) -> None:
+        """Without a watch, for a run that draws no answers, only the numbers are written."""
+        self.path, self.watch, self.stage = path, watch, stage
         self.raised: set[str] = set()
 
     def on_log(
@@ -33,23 +38,24 @@ class Journal(TrainerCallback):
     ) -> None:
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
-        row: Row = {"stage": STAGE, "step": state.global_step}
+        row: Row = {"stage": self.stage, "step": state.global_step}
         for name, value in logs.items():
             if value is not None and not any(part in name for part in UNTOLD):
                 row[RENAMED.get(name, name)] = float(f"{float(value):.5g}")
         self._write(row)
         parts = [f"{k}={v}" for k, v in row.items() if k in SHOWN or k.endswith("/mean")]
         print(f"step {state.global_step}/{state.max_steps}", *parts, flush=True)
-        self.watch.write_samples(state.global_step)
-        self._alarms(state.global_step)
+        if self.watch is not None:
+            self.watch.write_samples(state.global_step)
+            self._alarms(self.watch, state.global_step)
 
-    def _alarms(self, step: int) -> None:
+    def _alarms(self, watch: Watch, step: int) -> None:
         """An alarm sounds once, and again only after it had stopped."""
-        alarms = {alarm.partition(":")[0]: alarm for alarm in self.watch.alarms(self.path)}
+        alarms = {alarm.partition(":")[0]: alarm for alarm in watch.alarms(self.path)}
         for kind, alarm in alarms.items():
             if kind not in self.raised:
                 print(f"ALARM at step {step}: {alarm}", flush=True)
-                self._write({"stage": STAGE, "step": step, "alarm": alarm})
+                self._write({"stage": self.stage, "step": step, "alarm": alarm})
         self.raised = set(alarms)
 
     def _write(self, row: Row) -> None:
@@ -72,17 +78,19 @@ PANELS = {
 """Panel → beginnings of the names that it shows."""
 
 
-def draw(log: Path, out: Path) -> None:
-    """The run's log as a picture of four panels over the steps."""
+def draw(
+    log: Path, out: Path, stage: str = STAGE, panels: Mapping[str, Sequence[str]] = PANELS
+) -> None:
+    """The run's log as a picture of panels over the steps."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in read_log(log) if "alarm" not in row and row.get("stage") == STAGE]
+    rows = [row for row in read_log(log) if "alarm" not in row and row.get("stage") == stage]
     if not rows:
         return
     names = [n for n in dict.fromkeys(k for row in rows for k in row) if not n.endswith("/std")]
-    figure = Figure(figsize=(4.5 * len(PANELS), 4.5), layout="constrained")
-    for axis, (title, starts) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
-        for name in (name for name in names if name.startswith(starts)):
+    figure = Figure(figsize=(4.5 * len(panels), 4.5), layout="constrained")
+    for axis, (title, starts) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for name in (name for name in names if name.startswith(tuple(starts))):
             points = [(row["step"], row[name]) for row in rows if name in row]
             label = name.removeprefix("rewards/").removesuffix("/mean")
             mark = "o" if len(points) < 2 else ""

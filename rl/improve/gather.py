@@ -23,6 +23,7 @@ from facellm.core.errors import FaceLLMError
 from facellm.train.evaluate import Answerer
 from rl.improve.recipe import Improvement
 from rl.prompts import Prompts
+from rl.recipe import Recipe as Reinforcement
 from rl.rewards import Truth
 from rl.rewards.truth import fails, parsed
 
@@ -49,12 +50,14 @@ def gather(recipe: Improvement, number: int, model: Path) -> Row:
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed + number)
     answerer = Answerer(model, recipe.sample.temperature, recipe.use_cpu)
+    asking = recipe.reinforcement(number, model)
+    questions = drawn(asking, recipe.sample.prompts, f"round-{number}")
     reasons: Counter[str] = Counter()
     rows = held = 0
     with (folder / ROWS).open("w", encoding="utf-8") as kept, (folder / "rejects.jsonl").open(
         "w", encoding="utf-8"
     ) as rejects:  # fmt: skip
-        for asked, texts in _answers(recipe, number, answerer):
+        for asked, texts in answers(questions, recipe.sample.answers, answerer):
             verdicts = [_reasons(asked, text, recipe.sample.tolerance) for text in texts]
             holding = [k for k, found in enumerate(verdicts) if not found]
             best = _best(recipe, asked.truth, texts, holding, answerer)
@@ -71,16 +74,16 @@ def gather(recipe: Improvement, number: int, model: Path) -> Row:
                     "round": number, "answers": len(texts), "held": len(holding),
                 }  # fmt: skip
                 kept.write(json.dumps(row) + "\n")
-    answers = recipe.sample.prompts * recipe.sample.answers
+    total = recipe.sample.prompts * recipe.sample.answers
     if not rows:
         common = ", ".join(f"{kind} ({n})" for kind, n in reasons.most_common(3))
         raise FaceLLMError(
-            f"round {number}: none of {answers} answers holds against the labels ({common}); "
+            f"round {number}: none of {total} answers holds against the labels ({common}); "
             "train the model first by `facellm train`"
         )
     counts = {
         "prompts": recipe.sample.prompts,
-        "answers": answers,
+        "answers": total,
         "held": held,
         "rows": rows,
         "reasons": dict(reasons.most_common()),
@@ -92,7 +95,7 @@ def gather(recipe: Improvement, number: int, model: Path) -> Row:
 
 
 class Asked(NamedTuple):
-    """One question of a round."""
+    """One question that a model is asked."""
 
     name: str
     corpus: Path
@@ -100,21 +103,28 @@ class Asked(NamedTuple):
     question: str
 
 
-def _answers(
-    recipe: Improvement, number: int, answerer: Answerer
-) -> Iterator[tuple[Asked, list[str]]]:
-    """Each question of the round and the model's answers to it."""
-    asking = recipe.reinforcement(number, answerer.folder)
-    prompts = Prompts(asking.model_copy(update={"pool": None}), recipe.sample.prompts)
-    each = recipe.sample.answers
-    drawn = []
-    for index in range(len(prompts)):
+def drawn(asking: Reinforcement, count: int, name: str) -> list[Asked]:
+    """The first `count` questions of a recipe's seed, called `name-000000` and so on.
+
+    Raises:
+        FaceLLMError: a corpus without the labels that a task asks about.
+    """
+    prompts = Prompts(asking.model_copy(update={"pool": None}), count)
+    found = []
+    for index in range(count):
         corpus, truth = prompts.truth(index)
         exchange = truth.exchange()
         assert exchange is not None, "a prompt is drawn with its labels"
-        drawn.append(Asked(f"round-{number}-{index:06}", corpus, truth, exchange.question))
-    for corpus in dict.fromkeys(one.corpus for one in drawn):
-        own = [one for one in drawn if one.corpus == corpus]
+        found.append(Asked(f"{name}-{index:06}", corpus, truth, exchange.question))
+    return found
+
+
+def answers(
+    asked: Sequence[Asked], each: int, answerer: Answerer
+) -> Iterator[tuple[Asked, list[str]]]:
+    """Each question, corpus by corpus, and `each` answers of the model to it."""
+    for corpus in dict.fromkeys(one.corpus for one in asked):
+        own = [one for one in asked if one.corpus == corpus]
         texts = answerer(
             corpus, [(one.truth.sample, one.question) for one in own for _ in range(each)]
         )
