@@ -133,6 +133,13 @@ def caption(
     finder: FinderName = "builtin",
     finder_model: FinderModel = None,
     engine: Annotated[str, typer.Option(help="transformers or vllm.")] = "transformers",
+    executor: Annotated[
+        str, typer.Option(help="local, or ray: on the machines of a Ray cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Of ray; left out, one for each GPU, else one.", min=1),
+    ] = None,
     server: Server = None,
     concurrency: Annotated[
         int, typer.Option(help="Pictures under way at the server.", min=1, max=256)
@@ -146,6 +153,7 @@ def caption(
     choices = Choices(
         inputs=inputs, out=out, format=format, limit=limit, column=column, fps=fps, sample=sample,
         overwrite=overwrite, model=model, finder=finder, finder_model=finder_model, engine=engine,
+        executor=executor, workers=workers,
     )  # fmt: skip
     if server is not None:
         from serve.batch import ServerCaptioner

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 from facellm.batch.inputs import Inputs
-from facellm.batch.job import Job, Settings, caption
+from facellm.batch.job import Executor, Job, Settings, caption
 from facellm.batch.local import Captioner, LocalCaptioner, weights_digest
 from facellm.batch.output import Format, beside
 from facellm.checkpoint import checkpoint_folder, model_name
@@ -35,6 +36,8 @@ class Choices:
     finder: str
     finder_model: Path | None
     engine: str
+    executor: str
+    workers: int | None
 
 
 def run(
@@ -58,6 +61,12 @@ def run(
         raise FaceLLMError(f"no sampling {given(choices.sample)}; expected uniform or peaks")
     if choices.engine not in ENGINES:
         raise FaceLLMError(f"no engine {given(choices.engine)}; known: {', '.join(ENGINES)}")
+    if choices.executor not in get_args(Executor):
+        raise FaceLLMError(f"no executor {given(choices.executor)}; expected local or ray")
+    if choices.executor == "ray" and served:
+        raise FaceLLMError(
+            "--executor ray runs the model on the cluster's machines; leave out --server"
+        )
     if choices.finder not in FINDERS:
         raise FaceLLMError(f"no finder {given(choices.finder)}; known: {', '.join(FINDERS)}")
     if not 0 < choices.fps <= 1000:
@@ -72,13 +81,15 @@ def run(
         fps=choices.fps,
         sample=choices.sample,  # type: ignore[arg-type]  # checked above
         format=kind,
+        executor=choices.executor,  # type: ignore[arg-type]  # checked above
     )
-    job = Job(inputs, choices.out, settings, choices.overwrite)
+    job = Job(inputs, choices.out, settings, choices.overwrite, workers=choices.workers)
     if folder is None:
         assert make is not None
         told = caption(job, make)
     else:
-        told = caption(job, lambda: _local(choices, folder, make))
+        # A function of a module, for it may be sent to other machines.
+        told = caption(job, partial(_local, choices, folder, make))
     return summary(choices.out, told)
 
 

@@ -2,15 +2,14 @@
 
 import fcntl
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from facellm.batch.cluster import read_on_ray, total
 from facellm.batch.inputs import Inputs
 from facellm.batch.local import Captioner
 from facellm.batch.output import (
@@ -21,20 +20,13 @@ from facellm.batch.output import (
     write_json,
     write_table,
 )
-from facellm.batch.parts import Counts, Parts, State
+from facellm.batch.parts import Parts
 from facellm.batch.progress import Progress
-from facellm.batch.stream import Moment, stream
+from facellm.batch.reading import read
 from facellm.core.errors import FaceLLMError, given
-from facellm.core.fex import Row, error_row, rows_of
-from facellm.core.report import FaceReport
 from facellm.core.sample import Record
 from facellm.faces.sampling import Sampling
-from facellm.faces.track import Tracker
 
-MOST_PIXELS = 64_000_000
-"""Of the pictures that are handed over at once, unless one alone has more."""
-AHEAD = 4
-"""Threads that load pictures and look for faces while the model works."""
 KEEP_EVERY = 15.0
 """Seconds of work that a kill costs at most, besides the group under way."""
 
@@ -42,6 +34,7 @@ KEEP_EVERY = 15.0
 JOB = "job.json"
 NAMES = "input names and sizes"
 Make = Callable[[], Captioner]
+Executor = Literal["local", "ray"]
 
 
 class Settings(Record):
@@ -56,6 +49,7 @@ class Settings(Record):
     fps: float
     sample: Sampling
     format: Format
+    executor: Executor = "local"
 
 
 @dataclass(frozen=True)
@@ -68,6 +62,8 @@ class Job:
     overwrite: bool = False
     """Throw away what is there and start again."""
     keep_every: float = KEEP_EVERY
+    workers: int | None = None
+    """Of Ray, see `facellm.batch.cluster`."""
 
 
 def caption(job: Job, make: Make) -> dict[str, Any]:
@@ -123,127 +119,35 @@ def _finish(job: Job, work: Path, made_of: dict[str, Any], make: Make) -> dict[s
         _clear(work)  # parts without their settings are what a cleaning left that was killed
         beside(job.out, ".json").unlink(missing_ok=True)  # of a table that is gone
         write_json(work / JOB, made_of)
-    parts = Parts(work)
-    parts.open()
-    seconds = _read(job, parts, made_of["inputs"], make)
+    if job.settings.executor == "ray":
+        parts, seconds = read_on_ray(
+            job.inputs, work, make, job.settings, job.keep_every, job.workers
+        )
+    else:
+        parts, seconds = _read(job, work, made_of["inputs"], make)
     write_table(parts, job.out, job.settings.format)
     write_errors(parts, beside(job.out, ".errors.csv"))
     return {
-        "state": "finished", "settings": made_of, **parts.state.counts.model_dump(),
+        "state": "finished", "settings": made_of, **total(parts).model_dump(),
         "left_out": dict(job.inputs.left_out), "seconds_of_last_run": round(seconds, 1),
     }  # fmt: skip
 
 
-def _read(job: Job, parts: Parts, items: int, make: Make) -> float:
-    """Read what is left, part by part; returns the seconds it took."""
+def _read(job: Job, work: Path, items: int, make: Make) -> tuple[list[Parts], float]:
+    """Read what is left in this process; returns its parts and the seconds it took."""
+    parts = Parts(work)
+    parts.open()
     state = parts.state
     if state.done:
-        return 0.0
-    if state.counts.rows:
-        print(f"going on after {state.counts.rows} rows", file=sys.stderr, flush=True)
+        return [parts], 0.0
     captioner = make()
-    started = kept = time.monotonic()
+    started = time.monotonic()
     progress = Progress(items, state.place.item, state.counts)
-    rows: list[Row] = []
-    moments = stream(job.inputs, state.place, job.settings.fps, job.settings.sample)
     try:
-        for group, looked in _looked(moments, captioner):
-            state = _caption_group(group, looked, captioner, state, rows)
-            last = group[-1]
-            progress.show(last.after.item + last.share * (last.share < 1), state.counts)
-            if time.monotonic() - kept >= job.keep_every:
-                parts.add(rows, state)
-                rows, kept = [], time.monotonic()
-        parts.add(rows, state.model_copy(update={"done": True}))
+        read(job.inputs, parts, captioner, job.settings, job.keep_every, progress.show)
     finally:
         progress.close()
-    return time.monotonic() - started
-
-
-Ahead = Future[object] | None
-
-
-def _looked(
-    moments: Iterator[Moment], captioner: Captioner
-) -> Iterator[tuple[list[Moment], list[Ahead]]]:
-    """Groups of moments with what was found out ahead; one group is ahead of the model.
-
-    Where groups begin and end depends on nothing but the stream from their first moment on, and
-    parts end with groups: batches, and so the answers, are the same after a resume.
-    """
-    with ThreadPoolExecutor(AHEAD) as threads:
-
-        def look(moment: Moment) -> object:
-            assert moment.load is not None
-            return captioner.look(moment.load())
-
-        waiting: tuple[list[Moment], list[Ahead]] | None = None
-        try:
-            for group in _groups(moments, captioner.group):
-                ahead = [None if one.load is None else threads.submit(look, one) for one in group]
-                if waiting is not None:
-                    yield waiting
-                waiting = group, ahead
-            if waiting is not None:
-                yield waiting
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _groups(moments: Iterator[Moment], most: int) -> Iterator[list[Moment]]:
-    group: list[Moment] = []
-    pixels = 0
-    for moment in moments:
-        if group and (len(group) == most or pixels + moment.pixels > MOST_PIXELS):
-            yield group
-            group, pixels = [], 0
-        group.append(moment)
-        pixels += moment.pixels
-    if group:
-        yield group
-
-
-def _caption_group(
-    group: list[Moment], ahead: list[Ahead], captioner: Captioner, state: State, rows: list[Row]
-) -> State:
-    """Append the rows of a group; returns the state after it."""
-    results: dict[int, FaceReport | FaceLLMError] = {}
-    looked: dict[int, object] = {}
-    for place, (moment, future) in enumerate(zip(group, ahead, strict=True)):
-        if future is None:
-            results[place] = FaceLLMError(moment.error or "")
-            continue
-        try:
-            looked[place] = future.result()
-        except FaceLLMError as error:
-            results[place] = error
-    results |= zip(looked, captioner.describe(list(looked.values())), strict=True)
-    clip, tracker, counts = state.clip, state.tracker, state.counts.model_dump()
-    for place, moment in enumerate(group):
-        result = results[place]
-        if moment.clip is not None and moment.clip != clip:
-            clip, tracker = moment.clip, Tracker()
-        if isinstance(result, FaceLLMError):
-            reason = " ".join(str(result).split())
-            made = [error_row(moment.label, reason, moment.frame, moment.time)]
-        else:
-            if moment.clip is not None and moment.time is not None:
-                tracker, result = tracker.follow(result, moment.time)
-            made = rows_of(result, moment.label, moment.frame, moment.time)
-        _count(counts, made)
-        rows += made
-    return State(place=group[-1].after, clip=clip, tracker=tracker, counts=Counts(**counts))
-
-
-def _count(counts: dict[str, int], made: list[Row]) -> None:
-    failed = made[0]["error"] is not None
-    faces = sum(row["face"] is not None for row in made)
-    counts["frames"] += not failed
-    counts["errors"] += failed
-    counts["no_face"] += not failed and not faces
-    counts["faces"] += faces
-    counts["rows"] += len(made)
-    counts["warnings"] += sum(row["warning"] is not None for row in made)
+    return [parts], time.monotonic() - started
 
 
 def _check_same(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -280,3 +184,5 @@ def _clear(work: Path, *files: Path) -> None:
     """Forget a job: its settings first, so that what a kill leaves of it is not taken for one."""
     for path in (work / JOB, *work.glob("[0-9]*"), *files):
         path.unlink(missing_ok=True)
+    for block in work.glob("b[0-9]*"):
+        shutil.rmtree(block)

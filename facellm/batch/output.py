@@ -7,7 +7,8 @@ captions.parquet.json          settings and counts; written last, so that it mar
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +28,8 @@ def beside(out: Path, ending: str) -> Path:
     return out.with_name(out.name + ending)
 
 
-def write_table(parts: Parts, out: Path, kind: Format) -> None:
-    """Put the parts together, a row group at a time."""
+def write_table(parts: Sequence[Parts], out: Path, kind: Format) -> None:
+    """Put the parts together, one folder of them after the other, a row group at a time."""
     with replacing(out) as new:
         if kind == "csv":
             with arrow_csv.CSVWriter(new, SCHEMA) as writer:
@@ -40,9 +41,9 @@ def write_table(parts: Parts, out: Path, kind: Format) -> None:
                 writer.write_table(table, row_group_size=ROWS)
 
 
-def _regrouped(parts: Parts) -> Iterator[Any]:
+def _regrouped(parts: Sequence[Parts]) -> Iterator[Any]:
     waiting = SCHEMA.empty_table()
-    for table in parts.rows():
+    for table in _tables(parts):
         waiting = pa.concat_tables([waiting, table])
         while len(waiting) >= ROWS:
             yield waiting.slice(0, ROWS)
@@ -51,13 +52,17 @@ def _regrouped(parts: Parts) -> Iterator[Any]:
         yield waiting
 
 
-def write_errors(parts: Parts, out: Path) -> None:
+def _tables(parts: Sequence[Parts]) -> Iterator[Any]:
+    return chain.from_iterable(one.rows() for one in parts)
+
+
+def write_errors(parts: Sequence[Parts], out: Path) -> None:
     """List what could not be read (`error`), and answers that could not (`warning`)."""
     names = ["input", "frame", "time", "face"]
     with replacing(out) as new, new.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*names, "kind", "reason"])
-        for table in parts.rows():
+        for table in _tables(parts):
             for row in table.select([*names, "error", "warning"]).to_pylist():
                 where = ["" if row[name] is None else row[name] for name in names]
                 for kind in ("error", "warning"):

@@ -76,6 +76,7 @@ class Parts:
         Raises:
             FaceLLMError: one is missing in between.
         """
+        self._folder.mkdir(exist_ok=True)
         for stray in self._folder.glob("*.new"):
             stray.unlink()
         self._files = sorted(self._folder.glob("[0-9]*.arrow"))

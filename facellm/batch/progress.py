@@ -21,6 +21,8 @@ class Progress:
             done: items that were done before, with the share of the one under way.
             counts: of what was done before.
         """
+        if counts.rows:
+            print(f"going on after {counts.rows} rows", file=sys.stderr, flush=True)
         self._items, self._first, self._before = items, done, counts
         self._started = self._said = time.monotonic()
         self._bar = self._make_bar() if sys.stderr.isatty() else None

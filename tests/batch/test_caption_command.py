@@ -36,6 +36,7 @@ def model(tmp_path: Path) -> Path:
         (["{in}", "--out", "{tmp}/a.csv", "--sample", "often"], "expected uniform or peaks"),
         (["{in}", "--out", "{tmp}/a.csv", "--fps", "0"], "expected a rate above 0"),
         (["{in}", "--out", "{tmp}/a.csv", "--engine", "magic"], "known: transformers, vllm"),
+        (["{in}", "--out", "{tmp}/a.csv", "--executor", "slurm"], "expected local or ray"),
         (["{in}", "--out", "{tmp}/a.csv", "--finder", "magic"], "known: builtin, mediapipe"),
         (["{in}", "--out", "{tmp}/a.csv", "--model", "{tmp}/gone"], "no model folder"),
         (["{in}", "--out", "{tmp}/a.csv", "--server", "http://127.0.0.1:9"], "no answer from"),

@@ -202,7 +202,7 @@ def test_an_engine_that_fails_stops_the_job_and_keeps_what_is_done(tmp_path: Pat
 
 
 def test_a_pixel_budget_bounds_a_group() -> None:
-    from facellm.batch.job import MOST_PIXELS, _groups
+    from facellm.batch.reading import MOST_PIXELS, _groups
     from facellm.batch.stream import Moment, Place
 
     sizes = np.array([0.4, 0.4, 0.4, 3.0, 0.1, 0.1]) * MOST_PIXELS
