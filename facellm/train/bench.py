@@ -18,6 +18,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,8 +142,10 @@ def _examples(crops: Sequence[Crops], stage: Stage, steps: int) -> list[Dialogue
     """Dialogues about one face each, enough for all steps."""
     wanted = steps * stage.per_device_train_batch_size
     found: list[Dialogue] = []
-    while len(found) < wanted:
-        rng, _ = generator_at(0, len(found))
+    for draw in count():
+        if len(found) >= wanted:
+            break
+        rng, _ = generator_at(0, draw)  # a draw may be of several faces each, and give none
         drawn = draw_dialogues(crops, [1.0] * len(crops), 64, rng, stage.tasks)
         single = [d for d in drawn if len(d.pictures[0]) == 1 and d.pictures[0][0].kind == "face"]
         found += single
