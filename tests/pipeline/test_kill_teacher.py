@@ -25,7 +25,7 @@ from data_engine.run import run
 from data_engine.teachers.cache import call_key
 from data_engine.teachers.options import default_cache
 
-pytest.importorskip("openai")
+pytest.importorskip("aiohttp")
 pytestmark = pytest.mark.slow
 FORK = multiprocessing.get_context("fork")
 KILLS, ITEMS, CONCURRENCY, DELAY = 15, 400, 8, 0.04
@@ -106,7 +106,6 @@ def completed(folder):
 
 def test_no_completed_call_is_paid_twice(recipe, results, tmp_path, url):
     import aiohttp  # noqa: F401 - imported here once, or every start below would
-    import openai  # noqa: F401
 
     teach = {
         "use": "teach", "writers": ["caption", "exp_cot"], "concurrency": CONCURRENCY,

@@ -13,7 +13,7 @@ from facellm.core.errors import FaceLLMError
 sys.path.insert(0, str(Path(__file__).parents[1] / "teachers"))
 from fake_server import FakeServer
 
-pytest.importorskip("openai")
+pytest.importorskip("aiohttp")
 pytest.importorskip("uvicorn")
 pytestmark = pytest.mark.slow
 ITEMS = 24
