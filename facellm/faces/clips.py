@@ -105,6 +105,20 @@ def people(
     ]
 
 
+def main_alone(seen: Sequence[Frame]) -> list[Frame]:
+    """The frames with the main person's face alone, or none where that person is away.
+
+    Where no frame shows two faces, they are all of one person.
+    """
+    if all(len(frame.faces) < 2 for frame in seen):
+        return list(seen)
+    persons = people([(frame.time, frame.faces) for frame in seen], most=1)
+    return [
+        frame.model_copy(update={"faces": [face for face in one if face]})
+        for frame, one in zip(seen, persons, strict=True)
+    ]
+
+
 def people_shown(
     shown: Sequence[ShownFrame],
     find: Callable[[Image.Image], Sequence[Face]],
