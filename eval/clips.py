@@ -14,7 +14,7 @@ from eval.models.base import mirrored
 from eval.question import MIRROR, Question
 from facellm.core.errors import FaceLLMError
 from facellm.core.sample import CLIPS, Clip, Face, Sample, read_clips, read_samples
-from facellm.faces.clips import ShownFrame, frames_shown
+from facellm.faces.clips import ShownFrame, frames_shown, main_alone
 from facellm.tasks.events import all_events, series_of
 
 
@@ -34,14 +34,15 @@ def read_corpus(folder: Path) -> Iterator[tuple[Sample, Clip | None]]:
 def sample_of(clip: Clip) -> Sample:
     """The sample that tasks ask about: the clip's main face with the labels of the whole clip.
 
-    Where the clip states no events, those of its first face's units over the labelled frames count.
+    Where the clip states no events, those of that face's units over the labelled frames count.
     Its box is that of the first frame with a face; without one it has no size.
     """
     labels = clip.labels
-    series = series_of(clip.frames)
+    frames = main_alone(clip.frames)
+    series = series_of(frames)
     if labels.events is None and max(map(len, series.values()), default=0) > 1:
         labels = labels.model_copy(update={"events": tuple(all_events(series))})
-    seen = next((frame.faces[0].box for frame in clip.frames if frame.faces), (0.0, 0.0, 0.0, 0.0))
+    seen = next((frame.faces[0].box for frame in frames if frame.faces), (0.0, 0.0, 0.0, 0.0))
     return Sample(
         id=clip.id,
         image=clip.video,
@@ -60,7 +61,7 @@ def shown_frames(question: Question) -> list[ShownFrame]:
     """
     assert question.shots is not None, "the question is about a clip"
     clip, count, how = question.shots
-    shown = frames_shown(question.corpus / clip.video, count, how, clip.frames)
+    shown = frames_shown(question.corpus / clip.video, count, how, main_alone(clip.frames))
     return [_spoilt(frame, question) for frame in shown]
 
 

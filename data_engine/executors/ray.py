@@ -4,8 +4,6 @@ Only numbers of shards travel; items are read from and written to the shared fil
 finds a running cluster through `RAY_ADDRESS`, else it starts one on this machine.
 """
 
-import logging
-import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
@@ -13,6 +11,7 @@ from typing import Any
 
 from data_engine.shards import Done
 from data_engine.work import Job, Work
+from facellm.core.cluster import connected
 from facellm.core.errors import FaceLLMError
 
 _AHEAD = 1
@@ -36,7 +35,7 @@ def run_shards(job: Job, shards: Iterable[int], workers: int) -> Iterator[Done]:
     if not numbers:
         return
     lanes = Work(job).lanes
-    ray = _connected(workers)
+    ray = connected(workers)
     pool = ray.data.ActorPoolStrategy(
         size=workers,
         max_tasks_in_flight_per_actor=lanes + _AHEAD,
@@ -78,25 +77,3 @@ class _Actor:
         except Exception:
             error, known = f"shard {shard} failed on Ray:\n{traceback.format_exc()}", False
         return {"done": [done], "error": [error], "known": [known]}
-
-
-def _connected(workers: int) -> Any:
-    """The `ray` module, connected, and as quiet as a run's own progress demands."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # Ray starts workers at the lowest priorities: on a busy machine they would hardly come up.
-    os.environ.setdefault("RAY_worker_niceness", "0")
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise FaceLLMError(
-            "executor: ray needs Ray; install it with: pip install 'facellm[cluster]'"
-        ) from None
-    if not ray.is_initialized():
-        here: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
-        ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False, **here)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    return ray

@@ -16,6 +16,7 @@ from facellm.core.evidence import state
 from facellm.core.grammar import cite, render_answer
 from facellm.core.prose import capitalised, describe_emotion
 from facellm.core.sample import Clip, Event, FaceLabels, Sample
+from facellm.faces.clips import main_alone
 from facellm.tasks.events import NICKNAMES, Series, all_events, peaks, series_of
 from facellm.tasks.reasoning import ABSENT_BELOW, EVIDENCE_FROM
 
@@ -76,13 +77,14 @@ class _Course(NamedTuple):
 
 
 def course_of(clip: Clip) -> _Course | None:
-    """The course of the clip's first face; None where fewer than two frames have labelled units."""
-    series = series_of(clip.frames)
+    """The course of the main person; None where fewer than two frames have labelled units."""
+    frames = main_alone(clip.frames)
+    series = series_of(frames)
     if max(map(len, series.values()), default=0) < 2:
         return None
     events = sorted(all_events(series), key=lambda e: -e.intensity)[:LIMIT]
     kept = [event for event in all_events(series) if event in events]
-    weak = any(f.faces and "action_units" in f.faces[0].labels.weak for f in clip.frames)
+    weak = any(f.faces and "action_units" in f.faces[0].labels.weak for f in frames)
     marks = clip.labels.weak - {"action_units"} | ({"action_units"} if weak else set())
     peak = {"action_units": peaks(series), "presence_only": frozenset(), "weak": marks}
     labels = clip.labels.model_copy(update=peak)
