@@ -84,7 +84,7 @@ def fuzz(
         for mode in modes:
             if operation not in posts and mode is GenerationMode.NEGATIVE:
                 continue  # nothing to get wrong in a request without content
-            many = max(1, cases // (2 * len(posts))) if operation in posts else 5
+            many = -(-cases // (2 * len(posts))) if operation in posts else 5
 
             @settings(
                 max_examples=many,

@@ -10,8 +10,10 @@ import asyncio
 import base64
 import json
 import random
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +28,8 @@ from facellm.core.report import FaceReport
 
 SIDES = (50, 4000)
 MOST_FACES = 7
+TELL = 200
+"""Answers between two lines about how it goes."""
 REPORT = {
     "type": "json_schema",
     "json_schema": {"name": "FaceReport", "schema": FaceReport.model_json_schema()},
@@ -120,9 +124,14 @@ def data_url(image: Image.Image, kind: str) -> str:
 
 
 async def run(
-    url: str, requests: Requests, count: int, concurrency: int, api_key: str | None = None
+    url: str,
+    requests: Requests,
+    count: int,
+    concurrency: int,
+    api_key: str | None,
+    told: Callable[[Outcome], None],
 ) -> Outcome:
-    """Send `count` requests, `concurrency` at a time."""
+    """Send `count` requests, `concurrency` at a time; `told` after each answer."""
     outcome = Outcome()
     numbers = iter(range(count))
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -142,6 +151,7 @@ async def run(
                     continue
                 outcome.seconds.append(time.perf_counter() - begun)
                 _judge(asked, answer, outcome)
+                told(outcome)
 
         await asyncio.gather(*(worker() for _ in range(concurrency)))
     return outcome
@@ -219,12 +229,22 @@ def main() -> None:
 
         model = ServerReader(chosen.server, chosen.api_key).model
         requests = Requests(_face(chosen.photo), model)
-        before, begun = _memory(chosen.pid), time.perf_counter()
-        work = run(chosen.server, requests, chosen.requests, chosen.concurrency, chosen.api_key)
+        begun = time.perf_counter()
+        memory = {0: _memory(chosen.pid)}
+
+        def told(outcome: Outcome) -> None:
+            if (answers := len(outcome.seconds)) % TELL == 0:
+                memory[answers] = _memory(chosen.pid)
+                so_far = summary(outcome, time.perf_counter() - begun)
+                print(json.dumps(so_far), file=sys.stderr, flush=True)
+
+        work = run(
+            chosen.server, requests, chosen.requests, chosen.concurrency, chosen.api_key, told
+        )
         outcome = asyncio.run(work)
-        wall = time.perf_counter() - begun
-        memory = {"before": before, "after": _memory(chosen.pid)}
-        print(json.dumps({**summary(outcome, wall), "megabytes": memory}, indent=1))
+        found = summary(outcome, time.perf_counter() - begun)
+        memory[len(outcome.seconds)] = _memory(chosen.pid)
+        print(json.dumps({**found, "megabytes_after_answers": memory}, indent=1))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def test_no_answer_is_lost_or_mixed_up(
     shipped: ServerProcess, key: str, astronaut: Image.Image
 ) -> None:
     requests = Requests(astronaut.crop((128, 0, 384, 256)), shipped.model)
-    outcome = asyncio.run(run(shipped.url, requests, REQUESTS, 16, key))
+    outcome = asyncio.run(run(shipped.url, requests, REQUESTS, 16, key, print))
     assert (outcome.lost, outcome.mixed, dict(outcome.statuses)) == (0, 0, {})
     assert outcome.right == REQUESTS
 
