@@ -37,6 +37,8 @@ from facellm.train.inputs import Seen, batch_views, generator_at
 from facellm.train.loop import Batch
 from facellm.train.recipe import Stage
 
+BLUR = 0.45
+"""How far from its label an intensity is told, in units of intensity."""
 GROUP = 8
 """Steps whose dialogues are sorted by length together."""
 
@@ -47,7 +49,8 @@ def known_of(
     """What may be told of the faces among the views: the labels of a `share` of them.
 
     A label's emotion gets at least half of the probability, so that it stays the likeliest while
-    the language model hears doubt as it will from readings.
+    the language model hears doubt as it will from readings. Intensities are told blurred by less
+    than a half, as readings are never whole numbers: the language model learns to round.
     """
     faces = [view for view in views if view.kind == "face"]
     units = torch.full((len(faces), len(UNITS)), torch.nan)
@@ -57,7 +60,8 @@ def known_of(
         source = sources[view.corpus]
         if not chosen or not isinstance(source, Crops):
             continue
-        units[row] = source.units[view.row] / MAX_INTENSITY
+        blur = torch.from_numpy(rng.uniform(-BLUR, BLUR, len(UNITS)))
+        units[row] = (source.units[view.row].round() + blur) / MAX_INTENSITY
         if (felt := int(source.emotion[view.row])) != UNKNOWN:
             emotion[row, felt] = float(certain[row])
     return Known(units, emotion)
