@@ -61,7 +61,7 @@ def known_of(
         if not chosen or not isinstance(source, Crops):
             continue
         blur = torch.from_numpy(rng.uniform(-BLUR, BLUR, len(UNITS)))
-        units[row] = (source.units[view.row].round() + blur) / MAX_INTENSITY
+        units[row] = ((source.units[view.row] + 0.5).floor() + blur) / MAX_INTENSITY
         if (felt := int(source.emotion[view.row])) != UNKNOWN:
             emotion[row, felt] = float(certain[row])
     return Known(units, emotion)

@@ -5,7 +5,7 @@ import torch
 from drawn_faces import face_points
 
 from facellm.model.configuration import FaceVisionConfig
-from facellm.model.readings import Readings, Shape
+from facellm.model.readings import UNITS, Reading, Readings, Shape, Telling
 
 BROWS = slice(17, 27)
 SIZE = FaceVisionConfig().region_size
@@ -57,3 +57,27 @@ def test_a_model_in_bfloat16_sees_as_small_movements(readings, points):
     half.load_state_dict(readings.shape.state_dict())
     half.bfloat16()
     torch.testing.assert_close(half(raised) - half(points), moved, atol=0.02, rtol=0.02)
+
+
+@torch.no_grad()
+def test_shown_units_are_told_as_a_list():
+    telling = Telling(width=16)
+    telling.emotions.zero_()
+    units = torch.zeros(1, len(UNITS))
+    units[0, [2, 7]] = torch.tensor([0.4, 0.7])  # levels 2 and 3.5
+    units[0, 11] = 0.09  # less than a trace
+    told = telling(Reading(units, torch.zeros(1, 8), torch.zeros(1, 3)))[0]
+    assert told.shape == (15, 16)
+    torch.testing.assert_close(told[0], telling.units[2] + telling.levels[2])
+    between = (telling.levels[3] + telling.levels[4]) / 2
+    torch.testing.assert_close(told[1], telling.units[7] + between)
+    assert not told[2:].any()
+
+
+@torch.no_grad()
+def test_of_more_units_than_tokens_the_last_are_not_told():
+    telling = Telling(width=16)
+    told = telling(Reading(torch.ones(2, len(UNITS)), torch.zeros(2, 8), torch.zeros(2, 3)))
+    felt = telling.emotions.mean(0)
+    for row in told:
+        torch.testing.assert_close(row, telling.units[:15] + telling.levels[5] + felt)
