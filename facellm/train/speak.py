@@ -49,8 +49,9 @@ def known_of(
     """What may be told of the faces among the views: the labels of a `share` of them.
 
     A label's emotion gets at least half of the probability, so that it stays the likeliest while
-    the language model hears doubt as it will from readings. Intensities are told blurred by less
-    than a half, as readings are never whole numbers: the language model learns to round.
+    the language model hears doubt as it will from readings. Intensities are told
+    as answers state them, blurred by less than a half, as readings are never whole numbers: the
+    language model learns to round.
     """
     faces = [view for view in views if view.kind == "face"]
     units = torch.full((len(faces), len(UNITS)), torch.nan)
