@@ -24,25 +24,29 @@ class Tokenizer(Protocol):
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]: ...
 
 
+Landmarks = NDArray[np.float32] | Sequence[Any]
+
+
 @dataclass(frozen=True)
 class Request:
     """One question about one picture."""
 
     image: Image.Image
     """RGB."""
-    landmarks: NDArray[np.float32]
-    """(F, 68, 2) pixels of the faces the model shall see; F = 0 shows the picture as a whole."""
+    landmarks: Landmarks
+    """(F, 68, 2) pixels of the faces the model shall see; F = 0 shows the picture as a whole. In a
+    frame of a clip, None in the place of a person who is away."""
     question: str
     prefill: tuple[int, ...] = ()
     """Tokens the answer begins with; the model continues them."""
     choices: tuple[int, ...] = ()
     """If not empty, nothing is generated: how likely each of these tokens comes next."""
     max_tokens: int = MAX_TOKENS
-    more: tuple[tuple[Image.Image, NDArray[np.float32]], ...] = ()
+    more: tuple[tuple[Image.Image, Landmarks], ...] = ()
     """Further pictures after `image`, such as frames of a clip, each with its landmarks."""
 
     @property
-    def pictures(self) -> tuple[tuple[Image.Image, NDArray[np.float32]], ...]:
+    def pictures(self) -> tuple[tuple[Image.Image, Landmarks], ...]:
         """All pictures with their landmarks, in order."""
         return ((self.image, self.landmarks), *self.more)
 

@@ -181,3 +181,25 @@ def test_pictures_read_together_are_those_read_alone() -> None:
     images = [Image.new("RGB", (100, 60), (n, 0, 0)) for n in range(3)]
     assert reader.describe_many(images) == [reader.describe(image) for image in images]
     assert reader.describe(images[0]).plot().width > 100
+
+
+def test_a_question_about_a_clip_shows_all_of_its_frames(tmp_path: Path) -> None:
+    """A GIF that moves is a clip; two people stand in it, the larger one on the right."""
+    pytest.importorskip("av", reason="PyAV is not installed")
+    frames = [Image.new("RGB", (64, 48), (n * 60, 90, 90)) for n in range(4)]
+    frames[0].save(
+        tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=200, loop=0
+    )
+    finder = GivenFinder([GRID * 10 + (5, 5), GRID * 30 + (30, 10)])
+    engine = ScriptedEngine()
+    answer = FaceReader(engine, finder).ask_video(tmp_path / "a.gif", "What happens?", frames=3)
+    [asked] = engine.asked
+    assert answer
+    assert len(asked.pictures) == 3
+    assert asked.question.startswith("The 3 pictures are frames of one clip, in order, at 0.0, ")
+    assert asked.question.endswith("What happens?")
+    for _, points in asked.pictures:
+        assert np.shape(points) == (2, 68, 2)
+        assert np.asarray(points)[0, :, 0].min() > 25, "the larger person is face 1"
+    with pytest.raises(FaceLLMError, match="no face"):
+        FaceReader(engine, GivenFinder()).ask_video(tmp_path / "a.gif", "What happens?")
