@@ -36,8 +36,8 @@ class Choices:
     finder: str
     finder_model: Path | None
     engine: str
-    executor: str
-    workers: int | None
+    executor: str = "local"
+    workers: int | None = None
 
 
 def run(

@@ -216,8 +216,8 @@ def test_sigterm_loses_no_answer(own: ServerProcess, astronaut: Image.Image) -> 
     with ThreadPoolExecutor(4) as threads:
         post = f"{own.url}/v1/face/analyze"
         asked = [threads.submit(httpx.post, post, json=body, timeout=200) for _ in range(3)]
-        until(lambda: not any(one.running() is False and not one.done() for one in asked))
-        time.sleep(0.3)  # they have been sent; their pictures are being searched
+        with httpx.Client(base_url=own.url) as http:  # all have come in, and are being read
+            until(lambda: metric(http, "facellm_pictures_total") == 1 + len(asked))
         os.kill(own.pid, signal.SIGTERM)
         until(lambda: httpx.get(f"{own.url}/health").status_code == 503, 20)
         late = httpx.post(post, json=body, timeout=30)
