@@ -16,7 +16,6 @@ from facellm.core.evidence import state
 from facellm.core.grammar import cite, render_answer
 from facellm.core.prose import capitalised, describe_emotion
 from facellm.core.sample import Clip, Event, FaceLabels, Sample
-from facellm.faces.clips import main_alone
 from facellm.tasks.events import NICKNAMES, Series, all_events, peaks, series_of
 from facellm.tasks.reasoning import ABSENT_BELOW, EVIDENCE_FROM
 
@@ -78,6 +77,8 @@ class _Course(NamedTuple):
 
 def course_of(clip: Clip) -> _Course | None:
     """The course of the main person; None where fewer than two frames have labelled units."""
+    from facellm.faces.clips import main_alone  # brings OpenCV, which most runs never need
+
     frames = main_alone(clip.frames)
     series = series_of(frames)
     if max(map(len, series.values()), default=0) < 2:
