@@ -11,18 +11,15 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForImageTextToText, AutoProcessor, PrinterCallback
 from transformers.trainer_callback import ProgressCallback
-from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig
 
 from facellm.checkpoint import checkpoint_folder
 from facellm.core.errors import FaceLLMError
-from facellm.core.recipe import claim, dump
 from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor
 from facellm.train import lora
-from facellm.train.assemble import save
-from facellm.train.log import forget_after
 from facellm.train.parts import freeze
 from rl.colocated import Colocated, Sampling
+from rl.folder import CHECKPOINTS, begin, finish, is_main, resume
 from rl.held_out import HeldOutReward
 from rl.journal import Journal, draw
 from rl.prompts import Prompts, Slots, check_labels
@@ -37,31 +34,19 @@ from rl.watch import STAGE, Watch
 def train(recipe: Recipe) -> Path:
     """Run a recipe, see `rl.run`."""
     start = checkpoint_folder(recipe.model_name_or_path)
-    main = os.environ.get("RANK", "0") == "0"
-    if main:
-        claim(recipe.output_dir, dump(recipe))
     target = recipe.output_dir / "model"
-    if target.is_dir():
-        print(f"{target} is there already; choose another output_dir to run again", flush=True)
+    if not begin(recipe):
         return target
-    if recipe.threads is not None:
-        torch.set_num_threads(recipe.threads)
     model = AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32)
     processor = AutoProcessor.from_pretrained(start)
     trainer = make_trainer(recipe, model, processor)
-    last = get_last_checkpoint(str(folder)) if (folder := _checkpoints(recipe)).is_dir() else None
-    step = int(last.rpartition("-")[2]) if last else 0
-    if main:
-        for name in ("log.jsonl", "completions.jsonl"):
-            forget_after(recipe.output_dir / name, STAGE, step)
-    if last and trainer.schedule is not None:
-        trainer.schedule.load(Path(last) / STATE_FILE)
-    if last:
-        print(f"resuming at step {step}", flush=True)
-    else:
+    last = resume(recipe, STAGE, ("log.jsonl", "completions.jsonl"))
+    if last is None:
         check_start(trainer, recipe)
+    elif trainer.schedule is not None:
+        trainer.schedule.load(Path(last) / STATE_FILE)
     trainer.train(resume_from_checkpoint=last)
-    if main:
+    if is_main():
         _finish(recipe, model, processor, start, target)
     return target
 
@@ -152,7 +137,7 @@ def config(recipe: Recipe) -> GRPOConfig:
         "gradient_checkpointing", "use_cpu", "report_to",
     )  # fmt: skip
     return GRPOConfig(
-        output_dir=str(_checkpoints(recipe)),
+        output_dir=str(recipe.output_dir / CHECKPOINTS),
         reward_weights=[reward.weight for reward in recipe.rubric.rewards()],
         remove_unused_columns=False,  # rewards need the columns that the model does not take
         shuffle_dataset=False,  # prompts are drawn at random already
@@ -166,10 +151,6 @@ def config(recipe: Recipe) -> GRPOConfig:
     )
 
 
-def _checkpoints(recipe: Recipe) -> Path:
-    return recipe.output_dir / "checkpoints"
-
-
 def _finish(
     recipe: Recipe,
     model: FaceLLMForConditionalGeneration,
@@ -177,16 +158,8 @@ def _finish(
     start: Path,
     target: Path,
 ) -> None:
-    if recipe.lora is not None:
-        if recipe.lora.merge:
-            lora.merge(model)
-        else:
-            lora.save(model, recipe.lora, recipe.output_dir / "adapter")
     draw(recipe.output_dir / "log.jsonl", recipe.output_dir / "curves.png")
-    part = target.with_name("model.part")
-    save(model.requires_grad_(True).eval(), processor, part)
-    part.replace(target)
-    if recipe.evaluate and (recipe.lora is None or recipe.lora.merge):
+    if finish(recipe, model, processor):
         from rl.report import report
 
         report(recipe, start, target, recipe.output_dir / "report.json")

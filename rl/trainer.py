@@ -17,6 +17,7 @@ from trl.data_utils import prepare_multimodal_messages
 
 from facellm.core.errors import FaceLLMError
 from rl.colocated import Colocated
+from rl.folder import checked
 from rl.prompts import Prompts, Row
 from rl.rewards.truth import Completion
 from rl.rollouts import ALIAS, unpack
@@ -123,12 +124,7 @@ class FaceGRPOTrainer(GRPOTrainer):
         loss = super()._compute_loss(model, inputs)
         if self.colocated is not None:
             self._compare(inputs)
-        if not torch.isfinite(loss):
-            raise FaceLLMError(
-                f"the loss is {float(loss)} at step {self.state.global_step}; the last checkpoint "
-                "is untouched: lower learning_rate and start again in another output_dir"
-            )
-        return loss
+        return checked(loss, self.state.global_step)
 
     def _compare(self, inputs: Any) -> None:
         """See that vLLM finds its answers as likely as the trainer does, before it learns of them.

@@ -5,23 +5,19 @@ corpora ─ questions ─► answers of the start model ─ rubric ─► pairs 
                                                                           log.jsonl, curves.png
 """
 
-import os
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from transformers import AutoModelForImageTextToText, AutoProcessor, PrinterCallback
 from transformers.trainer_callback import ProgressCallback
-from transformers.trainer_utils import get_last_checkpoint
 from trl import DPOConfig
 
 from facellm.checkpoint import checkpoint_folder
-from facellm.core.recipe import claim, dump
 from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor
 from facellm.train import lora
-from facellm.train.assemble import save
-from facellm.train.log import forget_after
 from facellm.train.parts import freeze
+from rl.folder import CHECKPOINTS, begin, finish, is_main, resume
 from rl.journal import Journal, draw
 from rl.preferences.pairs import Row, make_pairs
 from rl.preferences.recipe import STAGE, Preferences
@@ -39,29 +35,16 @@ PANELS = {
 def prefer(recipe: Preferences) -> Path:
     """Run a recipe, see `rl.run`."""
     start = checkpoint_folder(recipe.model_name_or_path)
-    main = os.environ.get("RANK", "0") == "0"
-    if main:
-        claim(recipe.output_dir, dump(recipe))
     target = recipe.output_dir / "model"
-    if target.is_dir():
-        print(f"{target} is there already; choose another output_dir to run again", flush=True)
+    if not begin(recipe):
         return target
-    if recipe.threads is not None:
-        torch.set_num_threads(recipe.threads)
     with PartialState(cpu=recipe.use_cpu).main_process_first():
         rows = make_pairs(recipe, start)
     model = AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32)
     processor = AutoProcessor.from_pretrained(start)
     trainer = make_trainer(recipe, rows, model, processor)
-    folder = recipe.output_dir / "checkpoints"
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    step = int(last.rpartition("-")[2]) if last else 0
-    if main:
-        forget_after(recipe.output_dir / "log.jsonl", STAGE, step)
-    if last:
-        print(f"resuming at step {step}", flush=True)
-    trainer.train(resume_from_checkpoint=last)
-    if main:
+    trainer.train(resume_from_checkpoint=resume(recipe, STAGE, ("log.jsonl",)))
+    if is_main():
         _finish(recipe, model, processor, start, target)
     return target
 
@@ -103,7 +86,7 @@ def config(recipe: Preferences) -> DPOConfig:
         "save_steps", "seed", "bf16", "gradient_checkpointing", "use_cpu", "report_to",
     )  # fmt: skip
     return DPOConfig(
-        output_dir=str(recipe.output_dir / "checkpoints"),
+        output_dir=str(recipe.output_dir / CHECKPOINTS),
         loss_type=[recipe.loss_type, "sft"] if recipe.sft_weight else [recipe.loss_type],
         loss_weights=[1.0, recipe.sft_weight] if recipe.sft_weight else [1.0],
         precompute_ref_log_probs=True,
@@ -126,16 +109,8 @@ def _finish(
     start: Path,
     target: Path,
 ) -> None:
-    if recipe.lora is not None:
-        if recipe.lora.merge:
-            lora.merge(model)
-        else:
-            lora.save(model, recipe.lora, recipe.output_dir / "adapter")
     draw(recipe.output_dir / "log.jsonl", recipe.output_dir / "curves.png", STAGE, PANELS)
-    part = target.with_name("model.part")
-    save(model.requires_grad_(True).eval(), processor, part)
-    part.replace(target)
-    if recipe.evaluate and (recipe.lora is None or recipe.lora.merge):
+    if finish(recipe, model, processor):
         from rl.preferences.fairness import fairness
         from rl.report import report
 

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from torch import Tensor, nn
 from trl import DPOTrainer
@@ -24,6 +23,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from facellm.core.errors import FaceLLMError
 from facellm.faces import load_image
 from facellm.model import FaceLLMProcessor
+from rl.folder import checked
 from rl.preferences.pairs import Row
 
 SEEN = ("pixel_values", "landmarks", "num_views")
@@ -89,12 +89,7 @@ class FaceDPOTrainer(DPOTrainer):
     def _compute_loss(self, model: nn.Module, inputs: Any, return_outputs: bool) -> Tensor:
         self._see(inputs)
         loss: Tensor = super()._compute_loss(model, inputs, return_outputs)
-        if not torch.isfinite(loss):
-            raise FaceLLMError(
-                f"the loss is {float(loss)} at step {self.state.global_step}; the last checkpoint "
-                "is untouched: lower learning_rate and start again in another output_dir"
-            )
-        return loss
+        return checked(loss, self.state.global_step)
 
     def _see(self, inputs: Any) -> None:
         """See that a batch has its faces, and keep the statistics of the seeing part.

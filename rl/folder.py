@@ -1,0 +1,84 @@
+"""The folder of a run, whatever it learns by: begun once, gone on with, and finished whole."""
+
+import os
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers.trainer_utils import get_last_checkpoint
+
+from facellm.core.errors import FaceLLMError
+from facellm.core.recipe import claim, dump
+from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor
+from facellm.train import lora
+from facellm.train.assemble import save
+from facellm.train.log import forget_after
+from rl.preferences.recipe import Preferences
+from rl.recipe import Recipe
+
+CHECKPOINTS = "checkpoints"
+Run = Recipe | Preferences
+
+
+def is_main() -> bool:
+    """Whether this process writes what all processes share."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def begin(recipe: Run) -> bool:
+    """Claim the folder for a recipe; False where its model is there already.
+
+    Raises:
+        FaceLLMError: the folder was begun with another recipe.
+    """
+    if is_main():
+        claim(recipe.output_dir, dump(recipe))
+    target = recipe.output_dir / "model"
+    if target.is_dir():
+        print(f"{target} is there already; choose another output_dir to run again", flush=True)
+        return False
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
+    return True
+
+
+def resume(recipe: Run, stage: str, logs: Sequence[str]) -> str | None:
+    """The last checkpoint, if there is one; what the logs hold of later steps is forgotten."""
+    folder = recipe.output_dir / CHECKPOINTS
+    last: str | None = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    step = int(last.rpartition("-")[2]) if last else 0
+    if is_main():
+        for name in logs:
+            forget_after(recipe.output_dir / name, stage, step)
+    if last:
+        print(f"resuming at step {step}", flush=True)
+    return last
+
+
+def checked(loss: Tensor, step: int) -> Tensor:
+    """A loss that can be learned from.
+
+    Raises:
+        FaceLLMError: it is not finite.
+    """
+    if not torch.isfinite(loss):
+        raise FaceLLMError(
+            f"the loss is {float(loss)} at step {step}; the last checkpoint "
+            "is untouched: lower learning_rate and start again in another output_dir"
+        )
+    return loss
+
+
+def finish(
+    recipe: Run, model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor
+) -> bool:
+    """Write the folder of the model, or an adapter beside it; whether it is to be evaluated."""
+    if recipe.lora is not None:
+        if recipe.lora.merge:
+            lora.merge(model)
+        else:
+            lora.save(model, recipe.lora, recipe.output_dir / "adapter")
+    part = recipe.output_dir / "model.part"
+    save(model.requires_grad_(True).eval(), processor, part)
+    part.replace(recipe.output_dir / "model")
+    return bool(recipe.evaluate) and (recipe.lora is None or recipe.lora.merge)
