@@ -21,6 +21,7 @@ from facellm.tasks import TASKS
 from facellm.train.crops import Crops, draw
 from facellm.train.inputs import Dialogue, Seen
 from facellm.train.rows import Talks
+from facellm.train.telling import Fact, make_up
 
 SEVERAL, NONE = 0.15, 0.03
 """Shares of batches whose pictures have several faces, and of other pictures with none."""
@@ -37,11 +38,11 @@ LOOKED_AT = 200
 Source = Crops | Talks
 
 
-def asked(pictures: list[list[Seen]], question: str, answer: str) -> Dialogue:
+def asked(views: list[Seen], question: str, answer: str, facts: Sequence[Fact] = ()) -> Dialogue:
     """One question about one picture, and its answer."""
     content = [{"type": "image"}, {"type": "text", "text": question}]
     messages = [{"role": "user", "content": content}, {"role": "assistant", "content": answer}]
-    return Dialogue(pictures, messages)
+    return Dialogue([views], messages, list(facts))
 
 
 def compose(
@@ -49,13 +50,24 @@ def compose(
     drawn: list[tuple[int, int]],
     rng: random.Random,
     tasks: Mapping[str, float],
+    made_up: float = 0.0,
 ) -> Dialogue | None:
     """Ask a random task about a random face of a picture made of the drawn faces.
 
-    None where none of the tasks finds its labels.
+    Of a share `made_up` of the faces, facts are made up. None where none of the tasks finds its
+    labels.
     """
     samples = [_sample(crops, c, row) for c, row in drawn]
-    sample = samples[0].model_copy(update={"faces": [one.faces[0] for one in samples]})
+    faces = [one.faces[0] for one in samples]
+    facts = [
+        make_up(face.labels, rng) if made_up and rng.random() < made_up else Fact(face.labels)
+        for face in faces
+    ]
+    held = [
+        face.model_copy(update={"labels": fact.labels})
+        for face, fact in zip(faces, facts, strict=True)
+    ]
+    sample = samples[0].model_copy(update={"faces": held})
     for _ in range(20):
         task = TASKS[rng.choices(list(tasks), list(tasks.values()))[0]]
         register: Literal["prose", "task"] = "prose" if rng.random() < PROSE else "task"
@@ -65,7 +77,7 @@ def compose(
         exchange = task.exchange(sample, rng, face, register)
         if exchange is not None:
             views = [Seen("face", c, row, slot) for slot, (c, row) in enumerate(drawn)]
-            return asked([views], exchange.question, exchange.text)
+            return asked(views, exchange.question, exchange.text, facts)
     return None
 
 
@@ -77,7 +89,7 @@ def compose_empty(sample: Sample, rng: random.Random, tasks: Mapping[str, float]
         register: Literal["prose", "task"] = "prose" if rng.random() < PROSE else "task"
         exchange = task.exchange(empty, rng, 1, register)
         if exchange is not None:
-            return asked([[Seen("nothing")]], exchange.question, exchange.text)
+            return asked([Seen("nothing")], exchange.question, exchange.text)
 
 
 def draw_dialogues(
@@ -86,8 +98,9 @@ def draw_dialogues(
     count: int,
     rng: np.random.Generator,
     tasks: Mapping[str, float],
+    made_up: float = 0.0,
 ) -> list[Dialogue]:
-    """Draw a batch of dialogues.
+    """Draw a batch of dialogues; of a share `made_up` of the faces, facts are made up.
 
     Raises:
         FaceLLMError: too many faces in a row without a label that the tasks could ask about.
@@ -112,7 +125,7 @@ def draw_dialogues(
         if found and not several and rng.random() < NONE:
             found.append(compose_empty(source.samples[row], text_rng, tasks))
             continue
-        dialogue = compose(sources, drawn, text_rng, tasks)
+        dialogue = compose(sources, drawn, text_rng, tasks, made_up)
         if dialogue is not None:
             found.append(dialogue)
             misses = 0
@@ -168,6 +181,8 @@ class Encoded(NamedTuple):
     labels: list[int]
     """The ids that are scored, `IGNORED` elsewhere."""
     pictures: list[list[Seen]]
+    facts: list[Fact | None]
+    """What is held true of each face among the views."""
     name: str
     """What errors call it."""
 
@@ -199,7 +214,10 @@ def encode(processor: FaceLLMProcessor, dialogue: Dialogue) -> Encoded:
         prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
         ids += prompt
         labels += [IGNORED] * len(prompt)
-    return Encoded(ids, labels, dialogue.pictures, dialogue.name)
+    faces = sum(view.kind == "face" for picture in dialogue.pictures for view in picture)
+    return Encoded(
+        ids, labels, dialogue.pictures, [*dialogue.facts] or [None] * faces, dialogue.name
+    )
 
 
 def _text(content: Any) -> str:

@@ -1,7 +1,7 @@
 """Views of a batch as pixels and landmarks, and the randomness of one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from facellm.model.processing import FaceLLMImageProcessor
 from facellm.model.vision import ABSENT
 from facellm.train.augment import fixed_point, normalise, views
+from facellm.train.telling import Fact
 
 
 class Seen(NamedTuple):
@@ -28,6 +29,8 @@ class Dialogue:
 
     pictures: list[list[Seen]]
     messages: list[dict[str, Any]]
+    facts: list[Fact] = field(default_factory=list)
+    """What is held true of each face among the views; empty where only the messages say."""
     name: str = "a conversation"
     """What errors call it."""
 

@@ -131,8 +131,12 @@ class Stage(Part):
     """Where the seeing parts rest: see this many augmented versions of each face, each once; 0
     sees every face anew."""
     told: float = Field(default=0.0, ge=0, le=1)
-    """Share of the faces whose labels are told to the language model in place of the readings: it
-    learns to say what it is told, whatever the readings still get wrong. With `cached_views`."""
+    """Share of the faces whose action units are told to the language model as they are labelled,
+    not as they are read: it learns to say what it is told, whatever the readings still get wrong.
+    With `cached_views`."""
+    made_up: float = Field(default=0.0, ge=0, le=1)
+    """Share of the faces of which random facts are told, and answers made of these: it learns to
+    say what it is told, whatever usually goes together. With `told`."""
     cache_gib: float = Field(default=2.0, gt=0)
     """Memory for what was seen; what no longer fits is seen anew."""
     logging_steps: int = Field(default=20, gt=0)
@@ -160,6 +164,8 @@ class Stage(Part):
             raise ValueError("cached_views needs vision_tower and region_encoder at rest")
         if self.told and not (self.objective == "answer" and self.cached_views):
             raise ValueError("told is for answer with cached_views; set cached_views to 1 or more")
+        if self.made_up and not self.told:
+            raise ValueError("made_up is for answers that are told; set told to more than 0")
         return self
 
     def _fits_seeing(self) -> None:

@@ -70,7 +70,7 @@ class Talks:
         """The conversation of a row, its views named as those of corpus number `corpus`."""
         pictures, messages = self.said[row]
         named = [[view._replace(corpus=corpus) for view in picture] for picture in pictures]
-        return Dialogue(named, messages, self.names[row])
+        return Dialogue(named, messages, name=self.names[row])
 
     def texts(self, row: int) -> list[str]:
         """Everything that is said in a row."""

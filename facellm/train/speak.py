@@ -11,18 +11,14 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facellm.core.emotions import EMOTIONS
 from facellm.core.errors import FaceLLMError
-from facellm.core.facs import MAX_INTENSITY
 from facellm.model.modeling import FaceLLMForConditionalGeneration
 from facellm.model.processing import FaceLLMProcessor
-from facellm.model.readings import UNITS, Known
-from facellm.train.crops import UNKNOWN, Crops
+from facellm.model.readings import Known
 from facellm.train.dialogues import (
     IGNORED,
     Encoded,
@@ -33,39 +29,13 @@ from facellm.train.dialogues import (
     pad,
 )
 from facellm.train.features import Features, tokens_of
-from facellm.train.inputs import Seen, batch_views, generator_at
+from facellm.train.inputs import batch_views, generator_at
 from facellm.train.loop import Batch
 from facellm.train.recipe import Stage
+from facellm.train.telling import known_of
 
-BLUR = 0.45
-"""How far from its label an intensity is told, in units of intensity."""
 GROUP = 8
 """Steps whose dialogues are sorted by length together."""
-
-
-def known_of(
-    sources: Sequence[Source], views: Sequence[Seen], share: float, rng: np.random.Generator
-) -> Known:
-    """What may be told of the faces among the views: the labels of a `share` of them.
-
-    A label's emotion gets at least half of the probability, so that it stays the likeliest while
-    the language model hears doubt as it will from readings. Intensities are told
-    as answers state them, blurred by less than a half, as readings are never whole numbers: the
-    language model learns to round.
-    """
-    faces = [view for view in views if view.kind == "face"]
-    units = torch.full((len(faces), len(UNITS)), torch.nan)
-    emotion = torch.zeros(len(faces), len(EMOTIONS))
-    certain = rng.uniform(0.5, 1.0, len(faces))
-    for row, (view, chosen) in enumerate(zip(faces, rng.random(len(faces)) < share, strict=True)):
-        source = sources[view.corpus]
-        if not chosen or not isinstance(source, Crops):
-            continue
-        blur = torch.from_numpy(rng.uniform(-BLUR, BLUR, len(UNITS)))
-        units[row] = ((source.units[view.row] + 0.5).floor() + blur) / MAX_INTENSITY
-        if (felt := int(source.emotion[view.row])) != UNKNOWN:
-            emotion[row, felt] = float(certain[row])
-    return Known(units, emotion)
 
 
 class Speaker(nn.Module):
@@ -146,7 +116,8 @@ class Answering:
             versions = rng.integers(self.stage.cached_views, size=len(views)).tolist()
             inputs["keys"] = list(zip(views, versions, strict=True))
             if self.stage.told:
-                known = known_of(self.sources, views, self.stage.told, rng)
+                facts = [fact for row in rows for fact in row.facts]
+                known = known_of(facts, self.stage.told, rng)
                 inputs |= {"told_units": known.units, "told_emotion": known.emotion}
         elif views:
             images = self.processor.image_processor
@@ -168,7 +139,9 @@ class Answering:
     def _drawn(self, step: int, index: int) -> list[Encoded]:
         rng, _ = generator_at(self.seed, step, index)
         size = self.stage.per_device_train_batch_size
-        found = draw_dialogues(self.sources, self.shares, size, rng, self.stage.tasks)
+        found = draw_dialogues(
+            self.sources, self.shares, size, rng, self.stage.tasks, self.stage.made_up
+        )
         with self.lock:  # tokenizers are not made for several threads
             rows = [encode(self.processor, dialogue) for dialogue in found]
         longest = max(rows, key=lambda row: len(row.ids))

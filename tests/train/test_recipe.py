@@ -60,6 +60,7 @@ def test_the_shipped_recipe_is_valid():
             "cached_views needs vision_tower and region_encoder at rest",
         ),
         ("stages.speak.told=0.5", "told is for answer with cached_views"),
+        ("stages.speak.made_up=0.5", "made_up is for answers that are told"),
         ("stages.speak.weights=[1, 2]", "2 weights for 1 corpora"),
         ("stages.see.name=speak", "two stages are called 'speak'"),
         ("corpora.0.rows=x", "either path .samples. or rows"),
