@@ -4,7 +4,8 @@
     POST /v1/face/maps         picture and faces → evidence maps
     POST /v1/face/ask          picture, question, face → chat completion, also streamed
     GET  /v1/face/schema       JSON schema of FaceReport
-    POST /v1/chat/completions  vLLM's, but for `response_format` = the schema of FaceReport
+    POST /v1/chat/completions  vLLM's, but for `response_format` = the schema of FaceReport; a
+                               `video_url` becomes frames
 
 A language model that is merely forced into the schema would make up boxes and points. A chat that
 asks for it is answered by `analyze` instead: the finder measures them.
@@ -31,6 +32,7 @@ from facellm.core.errors import FaceLLMError
 from facellm.core.grammar import first_error
 from facellm.core.report import FaceReport
 from serve.chat import REPORT_SCHEMA, Reply, pieces_of, the_image, wants_report
+from serve.clips import frames_wanted, has_clip
 from serve.drain import drain_on_sigterm
 from serve.idle import close_idle
 from serve.lora import check_adapter
@@ -144,10 +146,16 @@ def _chat(theirs: Callable[..., Any]) -> Callable[..., Any]:
     async def create_chat_completion(
         request: ChatCompletionRequest, raw_request: Request
     ) -> Response:
-        if not wants_report(request.response_format):
-            answer: Response = await theirs(request, raw_request)
-            return answer
-        return await _report(request, raw_request)
+        if wants_report(request.response_format):
+            return await _report(request, raw_request)
+        if has_clip(request.messages):
+            service: FaceService = raw_request.app.state.faces
+            options = dict(request.media_io_kwargs or {})
+            wanted = frames_wanted(options.pop("video", {}))
+            request.media_io_kwargs = options or None  # vLLM takes options of trusted clients alone
+            request.messages = await service.with_frames(request.messages, wanted)
+        answer: Response = await theirs(request, raw_request)
+        return answer
 
     return create_chat_completion
 

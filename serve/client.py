@@ -19,7 +19,9 @@ from facellm.core.errors import FaceLLMError, given
 from facellm.core.report import FaceReport
 from facellm.evidence_map import EvidenceMap
 from facellm.faces import ImageSource, load_image
+from facellm.faces.clips import FRAMES
 from facellm.faces.sampling import Sampling
+from facellm.prompts import MAX_TOKENS
 from facellm.video import describe_clip
 
 TIMEOUT = httpx.Timeout(300, connect=10)
@@ -78,6 +80,25 @@ class ServerReader:
     ) -> ClipReport:
         """See `FaceReader.describe_video`; frames are decoded here and sent as pictures."""
         return describe_clip(Path(path), self.describe_many, fps, sample)
+
+    def ask_video(self, path: str | Path, question: str, frames: int = FRAMES) -> str:
+        """See `FaceReader.ask_video`; the file is sent as it is, 16 frames are shown at most."""
+        file = Path(path)
+        if not file.is_file():
+            raise FaceLLMError(f"no such video file: {given(str(path))}")
+        url = f"data:video/*;base64,{base64.b64encode(file.read_bytes()).decode()}"
+        parts = [
+            {"type": "video_url", "video_url": {"url": url}},
+            {"type": "text", "text": question},
+        ]
+        answer = self._post(
+            "/v1/chat/completions",
+            messages=[{"role": "user", "content": parts}],
+            media_io_kwargs={"video": {"num_frames": frames}},
+            temperature=0,
+            max_tokens=MAX_TOKENS,
+        )
+        return str(answer["choices"][0]["message"]["content"])
 
     def ask(
         self, image: ImageSource, question: str, face: int | None = None, *, stream: bool = False

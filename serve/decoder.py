@@ -1,11 +1,20 @@
-"""What a decoder process runs: nothing but Pillow, so that it starts fast and stays small."""
+"""What a decoder process runs: little besides Pillow, so that it starts fast and stays small."""
 
 import os
 import signal
 import threading
 from multiprocessing import parent_process
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NoReturn
 
+from facellm.core.errors import FaceLLMError
 from facellm.faces.image import load_image
+
+SIDE = 1280
+"""Pixels of a frame's longer side at most: a clip is many pictures."""
+SECONDS = 10.0
+"""To read a clip in; others wait for the same decoders."""
 
 Pixels = tuple[tuple[int, int], bytes]
 """Width and height, and RGB of 8 bits, row by row."""
@@ -19,6 +28,36 @@ def decode(data: bytes) -> Pixels:
     """
     image = load_image(data)
     return image.size, image.tobytes()
+
+
+def decode_clip(data: bytes, count: int) -> list[tuple[float, Pixels]]:
+    """At most `count` frames of an encoded clip, evenly spread, with their times in seconds.
+
+    Raises:
+        FaceLLMError: a clip that cannot be read, or not in `SECONDS`.
+    """
+    from facellm.faces.clips import frames_shown
+
+    before = signal.signal(signal.SIGALRM, _too_slow)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "the clip"
+            path.write_bytes(data)
+            shown = frames_shown(path, count)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    for frame in shown:
+        frame.image.thumbnail((SIDE, SIDE))
+    return [(frame.time, (frame.image.size, frame.image.tobytes())) for frame in shown]
+
+
+def _too_slow(*_: object) -> NoReturn:
+    raise FaceLLMError(
+        f"the clip takes longer than {SECONDS:g} s to read; send a shorter or smaller one, or read "
+        "it by `facellm caption`"
+    )
 
 
 def stay_with_parent() -> None:

@@ -33,7 +33,7 @@ ON_CPU = {
     # One process fewer: the engine runs the model itself.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
 }
-PICTURES = 8
+PICTURES = 16
 """At most in one conversation."""
 OPTIONS = {
     "--structured-outputs-config": '{"backend":"xgrammar","disable_any_whitespace":true}',

@@ -1,8 +1,9 @@
 """Load for a running server: `python -m serve.load http://localhost:8000 --requests 2000`.
 
 Requests are mixed: reports by both routes, questions, pictures of 50-4000 pixels with 0-7 faces,
-bad ones. Each has a marker that its answer must repeat (the picture's size, which no other request
-has, or the number of a face that is not there), so that an answer to somebody else's request shows.
+clips, bad ones. Each has a marker that its answer must repeat (the picture's size, which no other
+request has, the number of a face that is not there, or words put into the model's mouth), so that
+an answer to somebody else's request shows.
 """
 
 import argparse
@@ -44,7 +45,7 @@ class Asked:
     body: dict[str, Any]
     status: int
     marker: tuple[int, int] | str | None
-    """Size of the picture in the report, or what the error says; None: only the status."""
+    """Size of the picture in the report, or what error or answer says; None: only the status."""
 
 
 @dataclass
@@ -71,9 +72,12 @@ class Requests:
     def make(self, number: int) -> Asked:
         """Request `number`, counted from 0."""
         rng = random.Random(number)
-        kind = rng.choices(("analyze", "chat", "ask", "bad"), (55, 20, 15, 10))[0]
+        kinds = ("analyze", "chat", "ask", "clip", "bad")
+        kind = rng.choices(kinds, (50, 20, 15, 5, 10))[0]
         if kind == "bad":
             return self._bad(rng)
+        if kind == "clip":
+            return self._clip(number, rng)
         # The width differs from request to request, the height is drawn at random.
         low, high = SIDES
         width = low + (number * 1399) % (high - low + 1)  # 1399 is prime: no width comes twice
@@ -100,6 +104,23 @@ class Requests:
         for place in range(count if side >= 40 else 0):
             picture.paste(self._face.resize((side, side)), (place * side, 0))
         return picture
+
+    def _clip(self, number: int, rng: random.Random) -> Asked:
+        """A face that moves, and the begin of an answer, which the server repeats (`echo`)."""
+        frames = []
+        for place in range(rng.randint(2, 8)):
+            frame = Image.new("RGB", (320, 240), (90, 90, 90))
+            frame.paste(self._face.resize((200, 200)), (10 * place, 20))
+            frames.append(frame)
+        buffer = BytesIO()
+        frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=200)
+        url = f"data:video/mp4;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        marker = f"Clip {number}:"
+        parts = [{"type": "video_url", "video_url": {"url": url}}, {"type": "text", "text": "?"}]
+        turns = [{"role": "user", "content": parts}, {"role": "assistant", "content": marker}]
+        body = {"model": self._model, "messages": turns, "max_tokens": 60, "echo": True}
+        body |= {"add_generation_prompt": False, "continue_final_message": True}
+        return Asked("/v1/chat/completions", body, 200, marker)
 
     def _bad(self, rng: random.Random) -> Asked:
         noise = rng.randbytes(3000)
@@ -163,7 +184,9 @@ def _judge(asked: Asked, answer: httpx.Response, outcome: Outcome) -> None:
         return
     content = answer.json()
     if isinstance(asked.marker, str):
-        fits = asked.marker in content["error"]["message"]
+        wrong = content.get("error")
+        said = wrong["message"] if wrong else content["choices"][0]["message"]["content"]
+        fits = asked.marker in said
     elif asked.marker is not None:
         if "choices" in content:
             content = json.loads(content["choices"][0]["message"]["content"])

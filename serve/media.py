@@ -1,4 +1,4 @@
-"""How pictures enter the server: decoded by the same code as everywhere else, size checked first.
+"""How pictures and clips enter the server: decoded by the code used everywhere, size checked first.
 
 vLLM's own reader lets through what facellm refuses (pictures that unpack to gigabytes end in a
 server error), converts some modes differently, and follows redirects of an allowed domain to
@@ -24,12 +24,15 @@ from serve.limits import MAX_BYTES
 from serve.pictures import pictures
 
 CONNECTOR = "facellm"
+_NAMES = {"image": "pictures", "video": "clips"}
 _threads = ThreadPoolExecutor(8, "pictures")
 """Of their own: who waits for room here must not keep the finder from making it."""
 
 
 class FaceImageIO(ImageMediaIO):
     """Reads encoded pictures; keeps the bytes, which are the cache key."""
+
+    kind = "image"
 
     def load_bytes(self, data: bytes) -> MediaWithBytes[Image.Image]:
         return MediaWithBytes(pictures.read(data), data)
@@ -38,6 +41,25 @@ class FaceImageIO(ImageMediaIO):
         return self.load_bytes(decode_base64(data))
 
     def load_file(self, filepath: Path) -> MediaWithBytes[Image.Image]:
+        return self.load_bytes(filepath.read_bytes())
+
+
+class FaceClipIO(MediaIO[list[tuple[float, Image.Image]]]):
+    """Reads encoded clips: at most `count` frames with their times."""
+
+    kind = "video"
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def load_bytes(self, data: bytes) -> list[tuple[float, Image.Image]]:
+        return pictures.clip(data, self.count)
+
+    def load_base64(self, media_type: str, data: str) -> list[tuple[float, Image.Image]]:
+        return self.load_bytes(decode_base64(data, self.kind))
+
+    def load_file(self, filepath: Path) -> list[tuple[float, Image.Image]]:
         return self.load_bytes(filepath.read_bytes())
 
 
@@ -58,7 +80,7 @@ class FaceMediaConnector(MediaConnector):
     def load_from_url(
         self, url: str, media_io: MediaIO[Any], *, fetch_timeout: int | None = None
     ) -> Any:
-        if self._is_remote(url):
+        if self._is_remote(url, _kind(media_io)):
             # In a thread: this one may run an event loop already.
             return _threads.submit(asyncio.run, self._remote(url, media_io, fetch_timeout)).result()
         return super().load_from_url(url, media_io, fetch_timeout=fetch_timeout)
@@ -66,7 +88,7 @@ class FaceMediaConnector(MediaConnector):
     async def load_from_url_async(
         self, url: str, media_io: MediaIO[Any], *, fetch_timeout: int | None = None
     ) -> Any:
-        if self._is_remote(url):
+        if self._is_remote(url, _kind(media_io)):
             return await self._remote(url, media_io, fetch_timeout)
         return await super().load_from_url_async(url, media_io, fetch_timeout=fetch_timeout)
 
@@ -75,7 +97,7 @@ class FaceMediaConnector(MediaConnector):
         data = await fetch(url, self.allowed_media_domains, most, seconds or 30)
         return await asyncio.to_thread(media_io.load_bytes, data)
 
-    def _is_remote(self, url: str) -> bool:
+    def _is_remote(self, url: str, kind: str) -> bool:
         """Whether an address is to be fetched.
 
         Raises:
@@ -84,25 +106,30 @@ class FaceMediaConnector(MediaConnector):
         scheme = url.partition(":")[0].lower()
         if scheme == "data":
             if ";base64," not in url[:200]:
-                raise FaceLLMError("the image URL is not data:image/…;base64,…")
+                raise FaceLLMError(f"the {kind} URL is not data:{kind}/…;base64,…")
         elif scheme in ("http", "https"):
             if not self.allowed_media_domains:
                 raise FaceLLMError(
-                    "remote pictures are off; send a data:image/…;base64,… URL, or start the "
-                    "server with --allowed-media-domains"
+                    f"remote {_NAMES[kind]} are off; send a data:{kind}/…;base64,… URL, or start "
+                    "the server with --allowed-media-domains"
                 )
         elif scheme == "file":
             if self.allowed_local_media_path is None:
                 raise FaceLLMError(
-                    "local files are off; send a data:image/…;base64,… URL, or start the server "
+                    f"local files are off; send a data:{kind}/…;base64,… URL, or start the server "
                     "with --allowed-local-media-path"
                 )
         else:
-            raise FaceLLMError("the image is no URL; expected data:image/…;base64,…")
+            raise FaceLLMError(f"the {kind} is no URL; expected data:{kind}/…;base64,…")
         return scheme in ("http", "https")
 
 
-def decode_base64(data: str) -> bytes:
+def _kind(media_io: MediaIO[Any]) -> str:
+    assert isinstance(media_io, FaceImageIO | FaceClipIO), "no other media are read"
+    return media_io.kind
+
+
+def decode_base64(data: str, kind: str = "image") -> bytes:
     """Strict base64.
 
     Raises:
@@ -111,7 +138,7 @@ def decode_base64(data: str) -> bytes:
     try:
         return pybase64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        raise FaceLLMError("the image is not valid base64") from None
+        raise FaceLLMError(f"the {kind} is not valid base64") from None
 
 
 async def decode_image(text: str) -> Image.Image:

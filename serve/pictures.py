@@ -7,8 +7,10 @@ from when they are decoded until nothing holds them any more.
 
 import threading
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from http import HTTPStatus
 from multiprocessing import get_context
 
@@ -18,13 +20,14 @@ from vllm.exceptions import GracefulHTTPError
 from facellm.core.errors import FaceLLMError
 from facellm.faces.image import MAX_PIXELS
 from serve import metrics
-from serve.decoder import Pixels, decode, stay_with_parent
+from serve.decoder import Pixels, decode, decode_clip, stay_with_parent
 
 PROCESSES = 2
 AT_ONCE = 2 * MAX_PIXELS
 """Pixels of all pictures in memory, three bytes each."""
 PATIENCE = 60.0
 """Seconds a picture waits for room."""
+Work = Callable[[], list[tuple[float, Pixels]]]
 
 
 class Pictures:
@@ -50,29 +53,46 @@ class Pictures:
             FaceLLMError: a picture that cannot be read, or that ends its decoder.
             GracefulHTTPError: 503, no room within `patience` seconds.
         """
+        [(_, image)] = self._read(partial(_decode_alone, data), patience)
+        return image
+
+    def clip(
+        self, data: bytes, count: int, patience: float = PATIENCE
+    ) -> list[tuple[float, Image.Image]]:
+        """Decode at most `count` frames of a clip, evenly spread, with their times in seconds.
+
+        Raises:
+            FaceLLMError: a clip that cannot be read, or not soon enough, or that ends its decoder.
+            GracefulHTTPError: 503, no room within `patience` seconds.
+        """
+        return self._read(partial(decode_clip, data, count), patience)
+
+    def _read(self, work: Work, patience: float) -> list[tuple[float, Image.Image]]:
         try:
-            # Who waits for room holds a decoded picture: there are never more of them than that.
+            # Who waits for room holds decoded pictures: there are never more of them than that.
             with self._decoding:
-                (width, height), content = self._decoded(data)
-                pixels = width * height
-                self._take(pixels, patience)
+                decoded = self._decoded(work)
+                self._take(sum(width * height for _, ((width, height), _) in decoded), patience)
         except FaceLLMError:
             metrics.REFUSED.inc()
             raise
-        image = Image.frombytes("RGB", (width, height), content)
-        weakref.finalize(image, self._give, pixels)
-        return image
+        shown = []
+        for time, (size, content) in decoded:
+            image = Image.frombytes("RGB", size, content)
+            weakref.finalize(image, self._give, size[0] * size[1])
+            shown.append((time, image))
+        return shown
 
-    def _decoded(self, data: bytes) -> Pixels:
+    def _decoded(self, work: Work) -> list[tuple[float, Pixels]]:
         pool = self._running()
         try:
-            return pool.submit(decode, data).result()
+            return pool.submit(work).result()
         except BrokenProcessPool:
             self._drop(pool)
         # Somebody's picture ended a decoder, perhaps another one's: see alone whether it was this.
         with _pool(1) as alone:
             try:
-                return alone.submit(decode, data).result()
+                return alone.submit(work).result()
             except BrokenProcessPool:
                 raise FaceLLMError("the picture ended its decoder; it is damaged") from None
 
@@ -102,6 +122,10 @@ class Pictures:
         with self._room:
             self._free += pixels
             self._room.notify_all()
+
+
+def _decode_alone(data: bytes) -> list[tuple[float, Pixels]]:
+    return [(0.0, decode(data))]
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:

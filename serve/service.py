@@ -18,8 +18,10 @@ from facellm.describe import Describer
 from facellm.evidence_map import EvidenceMap
 from facellm.prompts import Completion, Request, landmarks_of
 from facellm.reader import question_about
+from serve.clips import with_frames
 from serve.finder import server_finder
 from serve.given import named_faces
+from serve.media import FaceMediaConnector
 from serve.metrics import UNREAD
 from serve.schemas import GivenFace
 
@@ -34,6 +36,10 @@ class FaceService:
         self._processor = AutoProcessor.from_pretrained(args.model)
         self._describer = Describer(self._processor.tokenizer)
         self._finder = server_finder()
+        self._connector = FaceMediaConnector(
+            allowed_local_media_path=args.allowed_local_media_path,
+            allowed_media_domains=args.allowed_media_domains,
+        )
 
     async def find(self, image: Image.Image) -> list[Face]:
         """The faces of a picture, found without holding up other requests."""
@@ -66,6 +72,11 @@ class FaceService:
         """The request for one question; see `FaceReader.ask`."""
         most = self._processor.image_processor.max_faces
         return question_about(image, await self.find(image), question, face, most)
+
+    async def with_frames(self, messages: Sequence[Any], frames: int) -> list[Any]:
+        """A chat about a clip as one about its frames; see `serve.clips`."""
+        most = self._processor.image_processor.max_faces
+        return await with_frames(messages, self._connector, self._finder.find, most, frames)
 
     async def stream(self, request: Request, usage: "Usage") -> AsyncIterator[tuple[str, bool]]:
         """Pieces of an answer and whether it was cut off, which only the last piece knows."""

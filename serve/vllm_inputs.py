@@ -40,7 +40,7 @@ class FaceItem(NamedTuple):
     image: Any
     """Pillow image, bare or in vLLM's wrapper that keeps its encoded bytes for the cache key."""
     landmarks: NDArray[np.float32] | None
-    """(F, 68, 2) pixels; None: look for faces."""
+    """(F, 68, 2) pixels, NaN for a person of a clip who is away; None: look for faces."""
 
 
 class FaceImageItems(ImageProcessorItems):
@@ -54,16 +54,16 @@ class FaceImageItems(ImageProcessorItems):
         """The item in a form the parser reads again: vLLM re-parses what its cache misses."""
         if self.data[index] is None:
             return None
-        return {"image": self.data[index], "landmarks": self.landmarks[index]}
+        return {"image": self.data[index], "landmarks": _faces(self.landmarks[index])}
 
     def get_item_for_hash(self, index: int) -> Any:
         if self.landmarks[index] is None:
             return self.data[index]
-        return self.get(index)
+        return {"image": self.data[index], "landmarks": self.landmarks[index]}
 
     def get_processor_data(self) -> Mapping[str, object]:
         images = [self._unwrap(image) for image in self.data]
-        return {"images": images, "landmarks": list(self.landmarks)}
+        return {"images": images, "landmarks": [_faces(points) for points in self.landmarks]}
 
     def get_image_size(self, item_idx: int) -> Any:
         return ImageProcessorItems(self.data).get_image_size(item_idx)
@@ -91,23 +91,33 @@ class FaceDataParser(MultiModalDataParser):
 
 
 def as_landmarks(value: Any) -> NDArray[np.float32]:
-    """Landmarks of one picture as float32 (F, 68, 2).
+    """Landmarks of one picture as float32 (F, 68, 2), NaN where None stands for a face.
 
     Raises:
         FaceLLMError: another shape or values that are not finite. Checked here because vLLM's own
             message would repeat the whole input to the client.
     """
     try:
-        points = np.asarray(value, np.float32)
+        away = [place for place, face in enumerate(value) if face is None]
+        points = np.asarray([face for face in value if face is not None], np.float32)
     except (TypeError, ValueError):
         raise FaceLLMError("landmarks are not numbers; expected (faces, 68, 2) pixels") from None
     if points.size == 0:
-        return np.zeros((0, N_POINTS, 2), np.float32)
+        return np.full((len(away), N_POINTS, 2), np.nan, np.float32)
     if points.ndim != 3 or points.shape[1:] != (N_POINTS, 2):
         raise FaceLLMError(f"landmarks have shape {points.shape}; expected (faces, 68, 2) pixels")
     if not np.isfinite(points).all():
         raise FaceLLMError("landmarks hold NaN or infinite values; expected finite pixels")
-    return points
+    placed = np.full((len(points) + len(away), *points.shape[1:]), np.nan, np.float32)
+    placed[[place for place in range(len(placed)) if place not in away]] = points
+    return placed
+
+
+def _faces(landmarks: NDArray[np.float32] | None) -> Sequence[Any] | None:
+    """As our processor takes them: None for who is away."""
+    if landmarks is None:
+        return None
+    return [None if np.isnan(face).any() else face for face in landmarks]
 
 
 class FaceProcessingInfo(BaseProcessingInfo):

@@ -67,10 +67,10 @@ def test_several_pictures_and_turns(http: httpx.Client, astronaut: Image.Image) 
 
 
 def test_more_pictures_than_the_server_takes(http: httpx.Client) -> None:
-    urls = [url_of(Image.new("RGB", (32, 32), (number, 0, 0))) for number in range(9)]
+    urls = [url_of(Image.new("RGB", (32, 32), (number, 0, 0))) for number in range(17)]
     answer = chat(http, [user("?", *urls)])
     assert answer.status_code == 400
-    assert "8" in answer.json()["error"]["message"]
+    assert "16" in answer.json()["error"]["message"]
 
 
 def test_an_adapter_is_asked_by_its_name(http: httpx.Client, astronaut: Image.Image) -> None:
@@ -172,7 +172,7 @@ def test_only_listed_addresses_are_fetched(
 
 
 def test_other_media_are_refused_in_words(http: httpx.Client, web: int) -> None:
-    for kind in ("video_url", "audio_url"):
+    for kind in ("video_url", "audio_url", "input_video"):
         part = {"type": kind, kind: {"url": f"http://127.0.0.1:{web}/picture.png"}}
         answer = chat(http, [{"role": "user", "content": [part]}])
         assert 400 <= answer.status_code < 500
