@@ -78,6 +78,7 @@ def finish(
             lora.merge(model)
         else:
             lora.save(model, recipe.lora, recipe.output_dir / "adapter")
+    model.config.use_cache = True  # transformers' trainer turns it off, and never on again
     part = recipe.output_dir / "model.part"
     save(model.requires_grad_(True).eval(), processor, part)
     part.replace(recipe.output_dir / "model")

@@ -170,4 +170,5 @@ def save(model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor, fo
         for name, value in model.state_dict().items()
     }
     model.save_pretrained(folder, state_dict=half)
+    processor.tokenizer.backend_tokenizer.no_padding()  # whatever the last batch needed
     processor.save_pretrained(folder)

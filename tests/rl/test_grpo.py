@@ -173,6 +173,8 @@ def test_adapters_are_merged_into_a_model_that_loads(checkpoint, corpus, tmp_pat
     learned, _ = changed(run(write(made, tmp_path / "r.yaml")), checkpoint)
     assert learned and all(name.endswith("proj.weight") for name in learned)
     assert all("language_model" in name for name in learned)
+    config = json.loads((folder / "model/config.json").read_text())
+    assert config.get("use_cache", True), "the trainer's own settings stay behind"
     (row,) = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     wanted = {"reward", "rewards/length/mean", "parse_failures", "zero_advantage", "entropy", "kl",
               "completions/mean_length", "same_answer", "same_evidence", "loss"}  # fmt: skip
