@@ -13,11 +13,9 @@ from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor
 from facellm.train import lora
 from facellm.train.assemble import save
 from facellm.train.log import forget_after
-from rl.preferences.recipe import Preferences
-from rl.recipe import Recipe
+from rl.options import Learning
 
 CHECKPOINTS = "checkpoints"
-Run = Recipe | Preferences
 
 
 def is_main() -> bool:
@@ -25,7 +23,7 @@ def is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def begin(recipe: Run) -> bool:
+def begin(recipe: Learning) -> bool:
     """Claim the folder for a recipe; False where its model is there already.
 
     Raises:
@@ -42,7 +40,7 @@ def begin(recipe: Run) -> bool:
     return True
 
 
-def resume(recipe: Run, stage: str, logs: Sequence[str]) -> str | None:
+def resume(recipe: Learning, stage: str, logs: Sequence[str]) -> str | None:
     """The last checkpoint, if there is one; what the logs hold of later steps is forgotten."""
     folder = recipe.output_dir / CHECKPOINTS
     last: str | None = get_last_checkpoint(str(folder)) if folder.is_dir() else None
@@ -70,7 +68,7 @@ def checked(loss: Tensor, step: int) -> Tensor:
 
 
 def finish(
-    recipe: Run, model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor
+    recipe: Learning, model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor
 ) -> bool:
     """Write the folder of the model, or an adapter beside it; whether it is to be evaluated."""
     if recipe.lora is not None:

@@ -67,7 +67,7 @@ def make_trainer(
     torch.manual_seed(recipe.seed)
     if recipe.lora is not None:
         lora.add(model, recipe.lora)
-    freeze(model, recipe.stage())
+    freeze(model, recipe.stage(STAGE))
     rewards = recipe.rubric.rewards()
     watch = Watch(
         [reward.name for reward in rewards], recipe.output_dir / "completions.jsonl", recipe.samples

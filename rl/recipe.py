@@ -1,19 +1,14 @@
 """The recipe of a reinforcement run: what it may hold."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from facellm.core.recipe import Part
-from facellm.train.recipe import PARTS, Lora, PartName, Stage, Tracker, check_shares
-from rl.rubric import Rubric
+from rl.options import Learning, Scheduler
 
 Algorithm = Literal["grpo", "dr_grpo", "dapo", "gspo"]
 LossType = Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo"]
-
-TRAINED: tuple[PartName, ...] = ("projector", "language_model")
-"""What learns where a recipe does not say."""
 
 PRESETS: dict[Algorithm, dict[str, Any]] = {
     "grpo": {
@@ -35,17 +30,6 @@ PRESETS: dict[Algorithm, dict[str, Any]] = {
 }  # fmt: skip
 """GRPO (Shao et al., 2024), Dr.GRPO (Liu et al., 2025), DAPO without its dynamic sampling (Yu et
 al., 2025) and GSPO (Zheng et al., 2025), in the words of TRL's GRPOConfig."""
-
-
-class Faces(Part):
-    """A folder of samples to ask about; its train split is used."""
-
-    path: Path
-    """Folder with `samples.jsonl`."""
-    weight: float = Field(default=1.0, gt=0)
-    """Share of the draws, relative to the other corpora."""
-    limit: int | None = Field(default=None, gt=0)
-    """Use only the first so many training pictures."""
 
 
 class StartCheck(Part):
@@ -80,28 +64,14 @@ class HeldOut(Part):
     """Steps between two measurements; the start and the end are measured too."""
 
 
-class Recipe(Part):
+class Recipe(Learning):
     """A whole run. Names and meanings are those of transformers and TRL where they have them."""
 
-    output_dir: Path
-    seed: int = 0
-    threads: int | None = Field(default=None, gt=0)
-    """CPU threads; None leaves the choice to torch."""
-    model_name_or_path: Path | None = None
-    """Folder of a facellm model; None is the one that ships with the package."""
-    corpora: list[Faces] = Field(min_length=1)
-    tasks: dict[str, float] = Field(default_factory=lambda: {"reasoning": 1.0}, min_length=1)
-    """Task → share of the prompts."""
-    rubric: Rubric
     pool: int | None = Field(default=None, gt=0)
     """Different prompts in the whole run; None: every draw is a new one."""
     schedule: Literal["plain", "utility"] = "plain"
     """Ask the pool's prompts in turn, or those that teach most (`rl.schedule`)."""
     held_out: HeldOut = HeldOut()
-    train: list[PartName] = Field(default_factory=lambda: list(TRAINED))
-    """Parts that learn, of vision_tower, region_encoder, projector and language_model."""
-    lora: Lora | None = None
-    """Adapters on the language model, which then learns through them alone."""
 
     algorithm: Algorithm = "grpo"
     """A preset of the six options below; any of them may be named beside it."""
@@ -119,12 +89,7 @@ class Recipe(Part):
     """Updates on the same answers."""
     per_device_train_batch_size: int = Field(default=32, gt=0)
     """Answers in a forward pass."""
-    gradient_accumulation_steps: int = Field(default=1, gt=0)
-    max_steps: int = Field(gt=0)
-    learning_rate: float = Field(default=1e-5, gt=0)
-    lr_scheduler_type: Literal["cosine", "linear", "constant_with_warmup"] = "constant_with_warmup"
-    warmup_steps: int = Field(default=0, ge=0)
-    max_grad_norm: float = Field(default=1.0, gt=0)
+    lr_scheduler_type: Scheduler = "constant_with_warmup"
     temperature: float = Field(default=1.0, gt=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_completion_length: int = Field(default=240, gt=0)
@@ -134,17 +99,8 @@ class Recipe(Part):
     """What draws the answers."""
     vllm: Vllm = Vllm()
     check: StartCheck = StartCheck()
-    evaluate: int = Field(default=200, ge=0)
-    """Held-out faces of each corpus that start and end model are compared on; 0 skips it."""
-    logging_steps: int = Field(default=1, gt=0)
-    save_steps: int = Field(default=20, gt=0)
     samples: int = Field(default=2, ge=0)
     """Answers with their rewards kept for reading at each logged step, in `completions.jsonl`."""
-    bf16: bool = False
-    gradient_checkpointing: bool = False
-    use_cpu: bool = False
-    """Leave a GPU alone."""
-    report_to: Literal["none"] | Tracker | list[Tracker] = "none"
 
     @model_validator(mode="before")
     @classmethod
@@ -154,8 +110,7 @@ class Recipe(Part):
         return data
 
     @model_validator(mode="after")
-    def _fits(self) -> "Recipe":
-        check_shares(self.tasks)
+    def _draws(self) -> "Recipe":
         answers = self.per_device_train_batch_size * self.gradient_accumulation_steps
         if answers % self.num_generations:
             raise ValueError(
@@ -172,10 +127,6 @@ class Recipe(Part):
                 "rollouts vllm compares log-probabilities with the trainer's, which temperature "
                 "and top_p other than 1 change; leave them at 1"
             )
-        if not self.train:
-            raise ValueError(f"train names no part; choose of {', '.join(PARTS)}")
-        if self.lora is not None and "language_model" not in self.train:
-            raise ValueError("lora trains the language_model; add it to train")
         return self
 
     @property
@@ -183,10 +134,3 @@ class Recipe(Part):
         """Prompts that new answers are drawn for at once, in one process."""
         answers = self.per_device_train_batch_size * self.gradient_accumulation_steps
         return answers // self.num_generations
-
-    def stage(self) -> Stage:
-        """The run as a stage of training: which parts learn, and how."""
-        return Stage(
-            name="grpo", objective="answer", train=self.train, max_steps=self.max_steps,
-            lora=self.lora,
-        )  # fmt: skip

@@ -118,11 +118,12 @@ def claim(folder: Path, resolved: str) -> None:
     path = folder / "recipe.yaml"
     if path.is_file() and path.read_text(encoding="utf-8") != resolved:
         before, now = (yaml.safe_load(text) for text in (path.read_text("utf-8"), resolved))
-        changed = [key for key in now if before.get(key) != now[key]]
-        raise FaceLLMError(
-            f"{folder} holds a run whose recipe differs in {', '.join(changed)}; "
-            "choose another output_dir, or delete that folder to start again"
-        )
+        changed = [key for key in {**now, **before} if before.get(key) != now.get(key)]
+        if changed:  # else they are written differently, and say the same
+            raise FaceLLMError(
+                f"{folder} holds a run whose recipe differs in {', '.join(changed)}; "
+                "choose another output_dir, or delete that folder to start again"
+            )
     path.write_text(resolved, encoding="utf-8")
 
 

@@ -6,11 +6,10 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from facellm.core.recipe import Part
-from facellm.train.recipe import Corpus, Stage, check_shares
+from facellm.train.recipe import Corpus, Stage
 from facellm.train.recipe import Recipe as Training
-from rl.recipe import Faces
+from rl.options import Asking
 from rl.recipe import Recipe as Reinforcement
-from rl.rubric import Rubric
 
 
 class Sampling(Part):
@@ -43,22 +42,13 @@ class Tuning(Part):
         return data
 
 
-class Improvement(Part):
-    """Rounds of: sample, verify against the labels, tune on what holds, reinforce, measure."""
+class Improvement(Asking):
+    """Rounds of: sample, verify against the labels, tune on what holds, reinforce, measure.
 
-    output_dir: Path
-    seed: int = 0
-    threads: int | None = Field(default=None, gt=0)
-    """CPU threads; None leaves the choice to torch."""
-    use_cpu: bool = False
-    """Leave a GPU alone."""
-    model_name_or_path: Path | None = None
-    """Folder of a facellm model; None is the one that ships with the package."""
-    corpora: list[Faces] = Field(min_length=1)
-    tasks: dict[str, float] = Field(default_factory=lambda: {"reasoning": 1.0}, min_length=1)
-    """Task → share of the questions."""
-    rubric: Rubric
-    """By which the best of the answers that hold is chosen, a round measured, and reinforced."""
+    By the rubric the best of the answers that hold is chosen, a round measured, and reinforced.
+    `evaluate` compares every round with the start model and decides nothing.
+    """
+
     rounds: int = Field(default=2, gt=0)
     """At most so many; one that does not raise the development reward is the last."""
     sample: Sampling = Sampling()
@@ -67,13 +57,9 @@ class Improvement(Part):
     """Options of a reinforcement recipe, such as `max_steps`; None tunes only."""
     develop: int = Field(default=200, gt=0)
     """Faces of each corpus's val split that decide whether a round was worth it."""
-    evaluate: int = Field(default=200, ge=0)
-    """Faces of each corpus's test split on which every round is compared with the start model; they
-    decide nothing. 0 skips it."""
 
     @model_validator(mode="after")
     def _fits(self) -> "Improvement":
-        check_shares(self.tasks)
         given = {"output_dir", "model_name_or_path", "corpora", "tasks", "rubric"}
         twice = sorted(given & (self.reinforce or {}).keys())
         if twice:

@@ -64,7 +64,7 @@ def make_trainer(
     torch.manual_seed(recipe.seed)
     if recipe.lora is not None:
         lora.add(model, recipe.lora)  # changes nothing until trained
-    freeze(model, recipe.stage())
+    freeze(model, recipe.stage(STAGE))
     trainer = FaceDPOTrainer(
         model=model,
         args=config(recipe),

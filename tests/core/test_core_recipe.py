@@ -4,7 +4,7 @@ import pytest
 from pydantic import Field
 
 from facellm.core.errors import FaceLLMError
-from facellm.core.recipe import Part, dump, load
+from facellm.core.recipe import Part, claim, dump, load
 
 
 class Inner(Part):
@@ -81,3 +81,12 @@ def test_no_file_and_no_text(tmp_path):
     (tmp_path / "picture.yaml").write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(FaceLLMError, match="is not YAML"):
         load(Outer, tmp_path / "picture.yaml")
+
+
+def test_a_folder_belongs_to_what_its_recipe_says_and_not_to_how(tmp_path):
+    claim(tmp_path, "seed: 0\nrate: 1.0\n")
+    claim(tmp_path, "rate: 1.0\nseed: 0\n")
+    with pytest.raises(FaceLLMError, match=r"differs in seed; choose another output_dir"):
+        claim(tmp_path, "rate: 1.0\nseed: 1\n")
+    with pytest.raises(FaceLLMError, match=r"differs in seed; "):
+        claim(tmp_path, "rate: 1.0\n")
