@@ -37,6 +37,8 @@ PICTURES = 16
 """At most in one conversation."""
 OPTIONS = {
     "--structured-outputs-config": '{"backend":"xgrammar","disable_any_whitespace":true}',
+    # Of each process: strangers' faces are not kept for long, and memory stays level.
+    "--mm-processor-cache-gb": "0.25",
     "--limit-mm-per-prompt": f'{{"image":{PICTURES}}}',
     "--worker-extension-cls": "serve.worker.FaceWorker",
     "--uvicorn-log-level": "warning",
