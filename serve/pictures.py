@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from http import HTTPStatus
 from multiprocessing import get_context
+from typing import TypeVar
 
 from PIL import Image
 from vllm.exceptions import GracefulHTTPError
@@ -27,7 +28,7 @@ AT_ONCE = 2 * MAX_PIXELS
 """Pixels of all pictures in memory, three bytes each."""
 PATIENCE = 60.0
 """Seconds a picture waits for room."""
-Work = Callable[[], list[tuple[float, Pixels]]]
+T = TypeVar("T")
 
 
 class Pictures:
@@ -53,7 +54,7 @@ class Pictures:
             FaceLLMError: a picture that cannot be read, or that ends its decoder.
             GracefulHTTPError: 503, no room within `patience` seconds.
         """
-        [(_, image)] = self._read(partial(_decode_alone, data), patience)
+        [(_, image)] = self._read(lambda: [(0.0, self._decoded(partial(decode, data)))], patience)
         return image
 
     def clip(
@@ -65,13 +66,15 @@ class Pictures:
             FaceLLMError: a clip that cannot be read, or not soon enough, or that ends its decoder.
             GracefulHTTPError: 503, no room within `patience` seconds.
         """
-        return self._read(partial(decode_clip, data, count), patience)
+        return self._read(lambda: self._decoded(partial(decode_clip, data, count)), patience)
 
-    def _read(self, work: Work, patience: float) -> list[tuple[float, Image.Image]]:
+    def _read(
+        self, decoding: Callable[[], list[tuple[float, Pixels]]], patience: float
+    ) -> list[tuple[float, Image.Image]]:
         try:
             # Who waits for room holds decoded pictures: there are never more of them than that.
             with self._decoding:
-                decoded = self._decoded(work)
+                decoded = decoding()
                 self._take(sum(width * height for _, ((width, height), _) in decoded), patience)
         except FaceLLMError:
             metrics.REFUSED.inc()
@@ -83,7 +86,7 @@ class Pictures:
             shown.append((time, image))
         return shown
 
-    def _decoded(self, work: Work) -> list[tuple[float, Pixels]]:
+    def _decoded(self, work: Callable[[], T]) -> T:
         pool = self._running()
         try:
             return pool.submit(work).result()
@@ -122,10 +125,6 @@ class Pictures:
         with self._room:
             self._free += pixels
             self._room.notify_all()
-
-
-def _decode_alone(data: bytes) -> list[tuple[float, Pixels]]:
-    return [(0.0, decode(data))]
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
