@@ -17,7 +17,7 @@ import numpy as np
 import typer
 
 from facellm.checkpoint import checkpoint_folder
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import FaceLLMError, one_line
 from facellm.core.recipe import load
 from facellm.train.evaluate import Answerer
 from rl.recipe import Recipe
@@ -131,7 +131,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with one_line("rl.compare"):
         typer.run(main)
-    except FaceLLMError as error:
-        raise SystemExit(f"facellm: {error}") from None

@@ -14,7 +14,7 @@ import torch
 import typer
 from safetensors.torch import load_file, save_file
 
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import FaceLLMError, one_line
 
 WEIGHTS = "model.safetensors"
 
@@ -64,7 +64,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with one_line("rl.mean"):
         typer.run(main)
-    except FaceLLMError as error:
-        raise SystemExit(f"facellm: {error}") from None

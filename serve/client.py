@@ -98,7 +98,7 @@ class ServerReader:
             temperature=0,
             max_tokens=MAX_TOKENS,
         )
-        return str(answer["choices"][0]["message"]["content"])
+        return _said(answer)
 
     def ask(
         self, image: ImageSource, question: str, face: int | None = None, *, stream: bool = False
@@ -108,7 +108,7 @@ class ServerReader:
         if stream:
             return self._stream("/v1/face/ask", body)
         answer = self._post("/v1/face/ask", **body)
-        return str(answer["choices"][0]["message"]["content"])
+        return _said(answer)
 
     def annotate(self, image: ImageSource, report: FaceReport | None = None) -> Image.Image:
         """See `FaceReader.annotate`; the maps come from the server, the drawing is done here."""
@@ -158,6 +158,11 @@ class ServerReader:
         return ServerDown(
             f"no answer from {given(self._base)} ({reason}); is `facellm serve` running there?"
         )
+
+
+def _said(answer: dict[str, Any]) -> str:
+    """The text of a chat completion."""
+    return str(answer["choices"][0]["message"]["content"])
 
 
 def data_url(image: ImageSource) -> str:

@@ -75,7 +75,7 @@ def load_crops(folder: Path, split: str, limit: int | None = None, balance: floa
     return Crops(
         pixels,
         points,
-        units=torch.tensor([_units(label.action_units) for label in labels]),
+        units=torch.tensor([intensities(label.action_units) for label in labels]),
         emotion=torch.tensor(
             [EMOTIONS.index(la.emotion) if la.emotion else UNKNOWN for la in labels]
         ),
@@ -104,7 +104,8 @@ def _wider(view: View) -> View:
     return View(view.x - shift, view.y - shift, side, view.faces)
 
 
-def _units(labels: dict[int, float] | None) -> list[float]:
+def intensities(labels: dict[int, float] | None) -> list[float]:
+    """Of `UNITS`, in their order, 0-5; NaN where unlabelled."""
     return [(labels or {}).get(number, float("nan")) for number in UNITS]
 
 

@@ -19,6 +19,7 @@ from facellm.core.emotions import EMOTIONS
 from facellm.core.facs import MAX_INTENSITY
 from facellm.core.sample import FaceLabels
 from facellm.model.readings import UNITS, Known
+from facellm.train.crops import intensities
 
 BLUR = 0.45
 """How far from its label an intensity is told, in units of intensity."""
@@ -78,8 +79,7 @@ def known_of(facts: Sequence[Fact | None], share: float, rng: np.random.Generato
     for row, (fact, chance) in enumerate(zip(facts, rng.random(len(facts)), strict=True)):
         if fact is None or not (fact.made_up or chance < share):
             continue
-        known = fact.labels.action_units or {}
-        labels = torch.tensor([known.get(number, torch.nan) for number in UNITS])
+        labels = torch.tensor(intensities(fact.labels.action_units))
         blur = torch.from_numpy(rng.uniform(-BLUR, BLUR, len(UNITS)))
         units[row] = ((labels + 0.5).floor() + blur) / MAX_INTENSITY
         if fact.felt is not None:
