@@ -15,12 +15,11 @@ from PIL import Image
 
 from eval.question import Question
 from facellm.core.facs import ACTION_UNITS, PRESENT
+from facellm.core.grounding import Map, compare_map, unit_map, unit_mask
 from facellm.core.regions import REGIONS
 from facellm.core.statistics import Interval, cluster_mean
 from facellm.faces import load_image
 from facellm.faces.region_masks import region_masks
-
-Map = NDArray[np.float64]
 
 
 class Grounding(NamedTuple):
@@ -33,34 +32,7 @@ class Grounding(NamedTuple):
     inside: float
     """Share of the map's weight inside the mask."""
     pointing: float
-    """1 where the strongest patch is inside the mask (the pointing game, Zhang et al., 2016)."""
-
-
-def compare_map(weights: Map, mask: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """IoU, share inside and pointing of a map (G, G) ≥ 0 against a mask (G, G).
-
-    For the IoU the map is cut at as many patches as the mask has, so that no threshold needs to
-    be chosen; a map that is zero throughout hits nothing.
-    """
-    total, size = weights.sum(), int(mask.sum())
-    if total <= 0 or not size:
-        return 0.0, 0.0, 0.0
-    chosen = np.zeros(mask.size, dtype=bool)
-    chosen[np.argsort(-weights, axis=None, kind="stable")[:size]] = True
-    both = int((chosen.reshape(mask.shape) & mask).sum())
-    inside = float(weights[mask].sum() / total)
-    return both / (2 * size - both), inside, float(mask.flat[int(weights.argmax())])
-
-
-def unit_map(regions: dict[str, Map], unit: int) -> Map:
-    """The maps of the regions of an action unit, added up; each region counts alike."""
-    return np.asarray(np.sum([regions[name] for name in ACTION_UNITS[unit].regions], axis=0))
-
-
-def unit_mask(masks: NDArray[np.bool_], unit: int) -> NDArray[np.bool_]:
-    """The union of the masks (15, G, G) of the regions of an action unit."""
-    rows = [REGIONS.index(name) for name in ACTION_UNITS[unit].regions]
-    return np.asarray(masks[rows].any(0))
+    """1 where the strongest patch is inside the mask."""
 
 
 class Look(NamedTuple):

@@ -1,133 +1,131 @@
-"""What the face-region encoder is worth: the same training with it, without guidance, without it.
+"""What each part is worth: the same training without it, measured on the same held-out faces.
 
-    python -m facellm.train.ablate RECIPE --steps 300 [key=value …]
+    python -m facellm.train.ablate RECIPE --found CORPUS --pairs CORPUS --out FOLDER [key=value …]
 
-Each variant is trained alike by the recipe's first stage of objective `see` (same data, seed,
-batches and steps), then reads action units off held-out faces through its heads. Differences are
-paired by face and clustered by subject.
-`plain` has no landmarks at all: its heads see the mean of the tower's patches.
+writes ablation.json and ablation.md, which answer the questions that `--ask` names:
+
+regions        the region encoder off, guidance alone, read-out alone, both
+landmarks      the same pictures with other points: exact, and as the builtin finder sees them
+interventions  half of the faces in pairs that differ in one action unit, or none
+thought        evidence before the expression, or the expression alone
+prompt         what is seen depends on the question, or is always the same
+
+An arm is trained by the recipe's first stage of objective `see` and read through its heads; those
+of the last two questions are language models over one resting vision part, trained by the first
+stage of objective `answer` and asked. Arms have the same seed, steps and batches. An arm that is
+finished is kept in FOLDER, and so is one that was killed.
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 import typer
-from torch import Tensor
 
-from facellm.core.agreement import defined_mean, f1_columns
-from facellm.core.errors import FaceLLMError, one_line
-from facellm.core.facs import PROTOCOLS
-from facellm.core.statistics import Rows, by_subject, cluster_bootstraps
-from facellm.model import FaceVisionConfig, vision_config
-from facellm.model.processing import FaceLLMImageProcessor
-from facellm.model.vision import FaceVision
-from facellm.train.crops import UNITS, Crops, load_crops
-from facellm.train.inputs import face_views, in_slot
-from facellm.train.loop import run_stage
-from facellm.train.recipe import Recipe, load_recipe
-from facellm.train.see import Seeing, Seer
+from facellm.core.errors import FaceLLMError, given, one_line
+from facellm.core.statistics import Interval
+from facellm.train.questions import QUESTIONS, Answer
+from facellm.train.recipe import load_recipe
+from facellm.train.setting import Setting
 
-VARIANTS: dict[str, dict[str, bool]] = {
-    "full": {},
-    "no guidance": {"guidance": False},
-    "plain": {"guidance": False, "read_out": False},
-}
-PROTOCOL = "disfa12"
-BATCH = 64
+ALL = ",".join(QUESTIONS)
 
 
-def train_variant(recipe: Recipe, crops: Sequence[Crops], name: str, folder: Path) -> Seer:
-    """One variant after the same steps on the same batches."""
-    stages = [stage for stage in recipe.stages if stage.objective == "see"]
-    if not stages or recipe.model is None or isinstance(recipe.model.tower, str):
-        raise FaceLLMError("an ablation needs a stage of objective see, and a tower to build")
-    torch.manual_seed(recipe.seed)
-    # All variants are read through the same heads: not all could have readings of their own.
-    options = {**recipe.model.vision, **VARIANTS[name], "readings": False}
-    config = vision_config(recipe.model.tower, recipe.model.layer, **options)
-    # What a variant does not have, its stage cannot train.
-    encodes = config.guidance or config.read_out
-    parts = [part for part in stages[0].train if part != "region_encoder" or encodes]
-    stage = stages[0].model_copy(update={"train": parts})
-    folder.mkdir(parents=True, exist_ok=True)
-    images = FaceLLMImageProcessor(config.image_size, config.max_faces)
-    pairs = zip(recipe.shares(stage), recipe.corpora, strict=True)
-    shares = [share for share, corpus in pairs if corpus.path is not None]
-    vision = FaceVision(config, width=8)
-    objective = Seeing(vision, images, crops, shares, stage, recipe.seed)
-    run_stage(objective, recipe.model_copy(update={"output_dir": folder}), stage)
-    return objective.module.eval()
+def markdown(answers: dict[str, Answer], about: str) -> str:
+    """Tables of all arms, and of what one has more than another."""
+    lines = ["# Ablations", "", about, ""]
+    for question, (arms, differences, note) in answers.items():
+        numbers = [n for n in next(iter(arms.values())) if n != "parameters"]
+        numbers = [n for n in numbers if any(arm[n].value is not None for arm in arms.values())]
+        lines += [f"## {question}", "", note, ""]
+        lines += _row("", *numbers, "parameters"), _row(*["---"] * (len(numbers) + 2))
+        for name, arm in arms.items():
+            lines.append(_row(name, *(_shown(arm[n]) for n in numbers), f"{arm['parameters']:,}"))
+        lines += ["", _row("difference", "of", "", "n"), _row(*["---"] * 4)]
+        for number, one, other, gap in differences:
+            lines.append(_row(f"{one} − {other}", number, _shown(gap), str(gap.n)))
+        lines.append("")
+    return "\n".join(lines)
 
 
-@torch.inference_mode()
-def read_units(seer: Seer, crops: Crops) -> Tensor:
-    """Intensities 0-5 (N, 23) that the heads read off plain views."""
-    config: FaceVisionConfig = seer.vision.config
-    images = FaceLLMImageProcessor(config.image_size, config.max_faces)
-    seer.eval()
-    read = []
-    for start in range(0, len(crops), BATCH):
-        drawn = [(0, row) for row in range(start, min(start + BATCH, len(crops)))]
-        pixels, points, _ = face_views([crops], drawn, config.image_size, images, None)
-        landmarks = in_slot(points, [0] * len(drawn), config.max_faces)
-        read.append(5 * seer.read(pixels, landmarks)[0][0])
-    return torch.cat(read)
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
-def compare(readings: dict[str, Tensor], crops: Crops) -> dict[str, Any]:
-    """Mean F1 of each variant and of `full` minus each other one, with intervals."""
-    units, present_at = PROTOCOLS[PROTOCOL]
-    columns = [UNITS.index(number) for number in units]
-    names, k = list(readings), len(units)
-    table = torch.cat([readings[n][:, columns] for n in names] + [crops.units[:, columns]], 1)
+def _shown(interval: Interval) -> str:
+    return str(interval).rsplit(" (", 1)[0]
 
-    def statistics(rows: Rows) -> Rows:
-        gold = rows[:, -k:]
-        scores = [
-            defined_mean(f1_columns(rows[:, i * k : (i + 1) * k], gold, present_at))
-            for i in range(len(names))
-        ]
-        return np.array(scores + [scores[0] - other for other in scores[1:]])
 
-    subjects = [sample.provenance.subject_id for sample in crops.samples]
-    keys = (*names, *(f"{names[0]} - {other}" for other in names[1:]))
-    groups = by_subject(subjects, table.double().tolist())
+def plain(answers: dict[str, Answer]) -> dict[str, Any]:
+    """The same as JSON holds it."""
+
+    def numbers(arm: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value.model_dump() if isinstance(value, Interval) else value
+            for name, value in arm.items()
+        }
+
     return {
-        key: interval.model_dump()
-        for key, interval in cluster_bootstraps(groups, keys, statistics).items()
+        question: {
+            "arms": {name: numbers(arm) for name, arm in answer.arms.items()},
+            "differences": [
+                {
+                    "number": d.number,
+                    "first": d.first,
+                    "second": d.second,
+                    **d.interval.model_dump(),
+                }
+                for d in answer.differences
+            ],
+            "note": answer.note,
+        }
+        for question, answer in answers.items()
     }
 
 
 def main(
     recipe: Path,
     overrides: Annotated[list[str] | None, typer.Argument()] = None,
-    steps: int = 300,
+    ask: Annotated[str, typer.Option(help="Questions, with commas between.")] = ALL,
+    steps: Annotated[int, typer.Option(min=1, help="Of each arm that sees.")] = 300,
+    speak_steps: Annotated[int, typer.Option(min=1, help="Of each arm that answers.")] = 300,
+    faces: Annotated[int, typer.Option(min=2, help="Held-out faces, at most.")] = 600,
+    found: Annotated[
+        Path | None, typer.Option(help="First corpus once more, with points that a finder sees.")
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Corpus of the rig with interventions.")
+    ] = None,
+    eyes: Annotated[
+        Path | None, typer.Option(help="Model whose vision part the arms that answer see with.")
+    ] = None,
     out: Annotated[Path, typer.Option()] = Path("ablation"),
 ) -> None:
-    """Train the variants of RECIPE's vision part and compare them on its first corpus."""
+    """Train the arms of RECIPE and compare them on the test split of its first corpus."""
     with one_line("ablate"):
+        wanted = ask.split(",")
+        unknown = [name for name in wanted if name not in QUESTIONS]
+        if unknown:
+            raise FaceLLMError(f"no question {given(unknown[0])}; there are {ALL}")
         loaded = load_recipe(recipe, overrides or [])
-        stages = [s.model_copy(update={"max_steps": steps}) for s in loaded.stages]
-        loaded = loaded.model_copy(update={"stages": stages})
         if loaded.threads is not None:
             torch.set_num_threads(loaded.threads)
-        read = [c for c in loaded.corpora if c.path is not None]
-        crops = [load_crops(c.path, "train", c.limit) for c in read if c.path]
-        held_out = load_crops(read[0].path, "test") if read and read[0].path else None
-        if held_out is None:
-            raise FaceLLMError("an ablation needs a corpus with path")
-    readings = {
-        name: read_units(train_variant(loaded, crops, name, out / name.replace(" ", "-")), held_out)
-        for name in VARIANTS
-    }
-    result = compare(readings, held_out)
-    (out / "ablation.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    for key, value in result.items():
-        print(f"{key}: F1 {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]")
+        setting = Setting(loaded, out, steps, speak_steps, faces, found, pairs, eyes)
+        setting.check(wanted)
+        answers = {}
+        for name in wanted:
+            answers[name] = QUESTIONS[name](setting)
+            about = (
+                f"`python -m facellm.train.ablate {recipe}`, {steps} steps of every arm that sees, "
+                f"{speak_steps} of every arm that answers; at most {faces} held-out faces, 95 % "
+                "intervals over people, differences paired."
+            )
+            text = markdown(answers, about)
+            (out / "ablation.md").write_text(text, encoding="utf-8")
+            rows = json.dumps(plain(answers), indent=1)
+            (out / "ablation.json").write_text(rows + "\n", encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

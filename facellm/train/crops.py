@@ -85,6 +85,15 @@ def load_crops(folder: Path, split: str, limit: int | None = None, balance: floa
     )
 
 
+def pick(crops: Crops, rows: Sequence[int], balance: float = 0.0) -> Crops:
+    """The faces of these rows alone; `balance` as in the recipe."""
+    chosen = torch.tensor(rows, dtype=torch.long)
+    samples = [crops.samples[row] for row in rows]
+    tensors = (crops.pixels, crops.points, crops.units, crops.emotion, crops.pose)
+    odds = _odds([sample.faces[0].labels.emotion for sample in samples], balance)
+    return Crops(*(tensor[chosen] for tensor in tensors), samples, odds)
+
+
 def crop_of(image: Image.Image, points: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
     """A face's crop (3, CROP, CROP) uint8 and its points (68, 2) in [0, 1] of the crop."""
     view = _wider(face_view(points, 0))
