@@ -15,7 +15,7 @@ from facellm.train.contrast import Measure, accuracy, contrast, mean_of, unit_f1
 from facellm.train.crops import Crops, load_crops
 from facellm.train.evaluate import held_out
 from facellm.train.recipe import Corpus
-from facellm.train.setting import F1, F1_FOUND, Setting
+from facellm.train.setting import F1, F1_FOUND, Setting, subjects_of
 from facellm.train.spoken import (
     SpokenArm,
     askable,
@@ -86,10 +86,6 @@ def conclude(
         arms[arm][number] = interval
     differences = [Difference(*names, gap) for names, gap in zip(wanted, apart, strict=True)]
     return Answer(arms, differences, note)
-
-
-def subjects_of(crops: Crops) -> list[str]:
-    return [sample.provenance.subject_id for sample in crops.samples]
 
 
 def regions(setting: Setting) -> Answer:

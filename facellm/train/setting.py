@@ -109,3 +109,8 @@ def joined(tests: Mapping[str, Crops]) -> dict[str, Crops]:
         raise FaceLLMError("the corpora to test on share no picture; --found is the same once more")
     print(f"{len(first) - len(ids)} of {len(first)} test faces are not in all corpora: left out")
     return {n: pick(crops, [places[n][i] for i in ids]) for n, crops in tests.items()}
+
+
+def subjects_of(crops: Crops) -> list[str]:
+    """Whose face each is."""
+    return [sample.provenance.subject_id for sample in crops.samples]
