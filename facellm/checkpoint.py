@@ -8,6 +8,12 @@ from facellm.core.errors import FaceLLMError, given
 SHIPPED = Path(__file__).parent / "weights" / "nano"
 NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
 ADVICE = "expected a folder written by save_pretrained or `facellm train`"
+NEEDS_THE_QUESTION = (
+    "this model sees every picture under the question that is asked about it (prompt_guided), and "
+    "vLLM reads a picture once for all questions; run it with transformers (`facellm ask`, "
+    "`facellm describe`), or train one without prompt_guided to serve"
+)
+"""Why vLLM cannot run some models."""
 
 
 def checkpoint_folder(model: str | Path | None = None) -> Path:
@@ -27,6 +33,17 @@ def checkpoint_folder(model: str | Path | None = None) -> Path:
     _check_config(folder)
     _check_weights(folder)
     return folder
+
+
+def check_servable(folder: Path) -> None:
+    """See that vLLM can run the model of a checked folder.
+
+    Raises:
+        FaceLLMError: it cannot.
+    """
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if (config.get("vision_config") or {}).get("prompt_guided"):
+        raise FaceLLMError(NEEDS_THE_QUESTION)
 
 
 def model_name(folder: Path) -> str:

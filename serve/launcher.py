@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from facellm.checkpoint import checkpoint_folder, model_name
+from facellm.checkpoint import check_servable, checkpoint_folder, model_name
 from facellm.core.errors import FaceLLMError, given
 from facellm.faces import FINDERS
 from serve.finder import tell
@@ -72,9 +72,11 @@ def launch(
         extra: options for vLLM; they win over ours.
 
     Raises:
-        FaceLLMError: a bad model or finder, a taken port, no vLLM; all before anything is loaded.
+        FaceLLMError: a bad model or finder, a model that vLLM cannot run, a taken port, no vLLM;
+            all before anything is loaded.
     """
     folder = checkpoint_folder(model)
+    check_servable(folder)
     _check_finder(finder, finder_model)
     check_port(host, port)
     if find_spec("vllm") is None:

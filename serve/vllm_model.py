@@ -16,6 +16,8 @@ from vllm.model_executor.models.utils import (
 )
 from vllm.multimodal import MULTIMODAL_REGISTRY
 
+from facellm.checkpoint import NEEDS_THE_QUESTION
+from facellm.core.errors import FaceLLMError
 from facellm.model.processing import IMAGE_TOKEN
 from facellm.model.vision import FaceVision
 from serve.vllm_inputs import FaceDummyInputs, FaceMultiModalProcessor, FaceProcessingInfo
@@ -42,6 +44,8 @@ class FaceLLMForVLLM(nn.Module, SupportsMultiModal, SupportsLoRA):
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__()
         config = vllm_config.model_config.hf_config
+        if config.vision_config.prompt_guided:
+            raise FaceLLMError(NEEDS_THE_QUESTION)
         self.config = config
         self.configure_mm_token_handling(config.text_config.vocab_size, [config.image_token_id])
         with self._mark_tower_model(vllm_config, "image"):

@@ -1,6 +1,7 @@
 """Putting a new model together: tower, language model, tokenizer, processor; and the debug size."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import CONFIG_MAPPING, PreTrainedTokenizerFast
 
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import FaceLLMError, given
+from facellm.core.recipe import no_option
 from facellm.model.configuration import FaceLLMConfig, FaceVisionConfig
 from facellm.model.modeling import FaceLLMForConditionalGeneration
 from facellm.model.processing import IMAGE_TOKEN, FaceLLMProcessor
-from facellm.model.tower import tower_shape
+from facellm.model.tower import inner_levels, tower_shape
 
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
 
@@ -39,6 +41,12 @@ CHAT_TEMPLATE = """\
 {%- endfor %}
 {%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"""
 
+MEASURED = (
+    "tower", "layer", "image_size", "hidden_size", "grid_size", "inner_layers", "inner_sizes",
+)  # fmt: skip
+"""Of the vision configuration, what the tower alone decides."""
+OLDER_NAMES = ("rope_theta", "rope_scaling", "torch_dtype", "attn_implementation")
+"""Options that transformers still takes though its configurations no longer list them."""
 DEBUG_TOWER = {"layers": 2, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
 DEBUG_TEXT = {
     "model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -79,9 +87,16 @@ def vision_config(tower: dict[str, Any], layer: int = -1, **options: Any) -> Fac
     """The vision configuration of an open_clip tower, its shape measured rather than asked for.
 
     Raises:
-        FaceLLMError: a tower open_clip cannot build.
+        FaceLLMError: an option there is not, or a tower open_clip cannot build.
     """
+    known = [name for name in FaceVisionConfig.__annotations__ if name not in MEASURED]
+    unknown = [name for name in options if name not in (*known, "inner_layers", "inner_sizes")]
+    if unknown:
+        raise FaceLLMError(f"model.vision: {no_option(unknown[0], known)}")
     side, channels, grid = tower_shape(tower, layer)
+    if options.get("prompt_guided"):
+        layers, sizes = inner_levels(tower, layer)
+        options = {"inner_layers": layers, "inner_sizes": sizes, **options}
     return FaceVisionConfig(
         tower=tower, layer=layer, image_size=side, hidden_size=channels, grid_size=grid, **options
     )
@@ -104,6 +119,7 @@ def build(
     """
     if text.get("model_type") not in CONFIG_MAPPING:
         raise FaceLLMError(f"text model_type {text.get('model_type')!r} is unknown to transformers")
+    _check_text(text)
     text_config = CONFIG_MAPPING[text["model_type"]](
         vocab_size=len(tokenizer),
         eos_token_id=tokenizer.eos_token_id,
@@ -127,6 +143,20 @@ def build(
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.generation_config.do_sample = False
     return model, FaceLLMProcessor.for_model(vision, tokenizer, CHAT_TEMPLATE, **images)
+
+
+def _check_text(text: dict[str, Any]) -> None:
+    """See that a language model has what is set: transformers would keep a typo and its default."""
+    kind = CONFIG_MAPPING[text["model_type"]]
+    known = {*kind().to_dict(), *kind.attribute_map, *OLDER_NAMES}
+    unknown = [name for name in text if name not in known]
+    if unknown:
+        near = get_close_matches(unknown[0], sorted(known), 1)
+        guess = f" (did you mean {near[0]}?)" if near else ""
+        raise FaceLLMError(
+            f"model.text: {text['model_type']} has no option {given(unknown[0])}{guess}; see its "
+            "configuration in transformers"
+        )
 
 
 def debug_checkpoint(folder: Path, seed: int = 0, **options: Any) -> Path:

@@ -42,8 +42,19 @@ class FaceVisionConfig(PreTrainedConfig):
     readings: bool = True
     """Whether action units and expression are read off the region tokens and told to the language
     model; needs the read-out."""
+    refine: bool = False
+    """Whether readings hear the points where the patches show them to be, see `Refiner` in
+    `facellm.model.refine`, instead of where they were given; needs the readings."""
     gate: float = 0.1
     """Initial value of the guidance gate γ; 0 leaves a trained tower's features unchanged."""
+    prompt_guided: bool = False
+    """Whether what the language model is shown depends on the question, see `facellm.model.prompt`.
+    Servers that keep what they saw of a picture for all questions cannot run such a model."""
+    inner_layers: list[int] | None = None
+    """Blocks or stages before `layer` that the question also chooses from; `vision_config` names
+    and measures them."""
+    inner_sizes: list[int] | None = None
+    """Channels of their outputs."""
 
     @property
     def patch_tokens(self) -> int:
@@ -84,6 +95,12 @@ class FaceLLMConfig(PreTrainedConfig):
             raise FaceLLMError(
                 f"pool {self.vision_config.pool} does not divide the grid of "
                 f"{self.vision_config.grid_size} patches; choose a divisor"
+            )
+        if self.vision_config.refine and not (
+            self.vision_config.readings and self.vision_config.read_out
+        ):
+            raise FaceLLMError(
+                "refine corrects the points that readings hear; set readings and read_out to true"
             )
         super().__post_init__(**kwargs)
 

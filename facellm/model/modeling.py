@@ -15,7 +15,8 @@ from transformers.utils.generic import can_return_tuple
 from facellm.core.errors import FaceLLMError
 from facellm.core.regions import REGIONS
 from facellm.model.configuration import FaceLLMConfig
-from facellm.model.vision import FaceVision
+from facellm.model.prompt import words_of_pictures
+from facellm.model.vision import ABSENT, FaceVision
 
 # Shapes: B prompts, T tokens, I images, V views in all images, L width of the language model.
 
@@ -52,7 +53,12 @@ class FaceLLMModel(FaceLLMPreTrainedModel):
 
     @can_return_tuple
     def get_image_features(
-        self, pixel_values: Tensor, landmarks: Tensor, num_views: Tensor, **kwargs: Any
+        self,
+        pixel_values: Tensor,
+        landmarks: Tensor,
+        num_views: Tensor,
+        questions: Tensor | None = None,
+        **kwargs: Any,
     ) -> BaseModelOutputWithPooling:
         """Language-model tokens of each image, in `pooler_output` as a list of (n_i, L).
 
@@ -60,19 +66,47 @@ class FaceLLMModel(FaceLLMPreTrainedModel):
             pixel_values: (V, 3, S, S).
             landmarks: int32 (V, max_faces, 68, 2), see `facellm.model.vision`.
             num_views: (I,) views of each image; they sum to V.
+            questions: (I, L) what is asked about each image, see `questions`; needed by a model
+                with `prompt_guided`, left alone by others.
         """
-        views = self.vision(pixel_values.to(self.dtype), landmarks)
-        counts = num_views.flatten().tolist()
-        if sum(counts) != len(views):
-            raise FaceLLMError(
-                f"num_views sums to {sum(counts)} but there are {len(views)} views; "
-                "pass the processor's outputs together"
-            )
+        counts = _views_of(num_views, len(pixel_values))
+        if questions is not None:
+            each = torch.tensor(counts, device=questions.device)
+            questions = questions.repeat_interleave(each, 0)
+        views = self.vision(pixel_values.to(self.dtype), landmarks, questions)
         images, start = [], 0
         for count in counts:
             images.append(torch.cat(views[start : start + count]))
             start += count
         return BaseModelOutputWithPooling(pooler_output=images)
+
+    def questions(
+        self,
+        input_ids: Tensor,
+        embeds_BTL: Tensor,
+        attention_mask: Tensor | None,
+        landmarks: Tensor,
+        num_views: Tensor,
+    ) -> Tensor:
+        """What is asked about each image, (I, L), for a model with `prompt_guided`.
+
+        It is asked in the turn that the image stands in; what is said in other turns changes
+        nothing.
+        """
+        vision = self.config.vision_config
+        attended = torch.ones_like(input_ids, dtype=torch.bool)
+        if attention_mask is not None and attention_mask.shape == input_ids.shape:
+            attended = attention_mask.bool()
+        faces = (landmarks[..., 0, 0] != ABSENT).sum(1)
+        per_view = vision.patch_tokens + vision.face_tokens * faces
+        each = _views_of(num_views, len(landmarks))
+        counts = [int(views.sum()) for views in per_view.split(each)]
+        self._check_tokens(input_ids, sum(counts))
+        end = self.config.text_config.eos_token_id
+        ends = end if isinstance(end, list) else [end]
+        words = words_of_pictures(input_ids, attended, self.config.image_token_id, ends, counts)
+        asked = self.vision.projector.prompt.asked
+        return torch.stack([asked(embeds_BTL[row, places]) for row, places in words])
 
     @can_return_tuple
     def forward(
@@ -95,7 +129,14 @@ class FaceLLMModel(FaceLLMPreTrainedModel):
         if inputs_embeds is None:
             inputs_embeds = self.get_input_embeddings()(input_ids)
             if pixel_values is not None:
-                seen = self.get_image_features(pixel_values, landmarks, num_views).pooler_output
+                questions = None
+                if self.config.vision_config.prompt_guided:
+                    questions = self.questions(
+                        input_ids, inputs_embeds, attention_mask, landmarks, num_views
+                    )
+                seen = self.get_image_features(
+                    pixel_values, landmarks, num_views, questions
+                ).pooler_output
                 inputs_embeds = self._place(input_ids, inputs_embeds, torch.cat(seen))
         return self.language_model(
             attention_mask=attention_mask,
@@ -106,14 +147,28 @@ class FaceLLMModel(FaceLLMPreTrainedModel):
         )
 
     def _place(self, input_ids: Tensor, embeds_BTL: Tensor, seen_nL: Tensor) -> Tensor:
+        self._check_tokens(input_ids, len(seen_nL))
         mask_BT = input_ids == self.config.image_token_id
-        if int(mask_BT.sum()) != len(seen_nL):
-            raise FaceLLMError(
-                f"the prompt holds {int(mask_BT.sum())} image tokens but the pictures give "
-                f"{len(seen_nL)}; build both with the processor and do not truncate the prompt"
-            )
         seen_nL = seen_nL.to(embeds_BTL.device, embeds_BTL.dtype)
         return embeds_BTL.masked_scatter(mask_BT.unsqueeze(-1), seen_nL)
+
+    def _check_tokens(self, input_ids: Tensor, given: int) -> None:
+        held = int((input_ids == self.config.image_token_id).sum())
+        if held != given:
+            raise FaceLLMError(
+                f"the prompt holds {held} image tokens but the pictures give {given}; build both "
+                "with the processor and do not truncate the prompt"
+            )
+
+
+def _views_of(num_views: Tensor, given: int) -> list[int]:
+    counts: list[int] = num_views.flatten().tolist()
+    if sum(counts) != given:
+        raise FaceLLMError(
+            f"num_views sums to {sum(counts)} but there are {given} views; "
+            "pass the processor's outputs together"
+        )
+    return counts
 
 
 class FaceLLMForConditionalGeneration(FaceLLMPreTrainedModel, GenerationMixin):

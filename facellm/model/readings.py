@@ -21,6 +21,7 @@ from facellm.core.emotions import EMOTIONS
 from facellm.core.facs import ACTION_UNITS, MAX_INTENSITY, PROTOCOLS
 from facellm.core.regions import N_POINTS, REGIONS
 from facellm.model.configuration import FaceVisionConfig
+from facellm.model.refine import Refiner
 from facellm.model.region_encoder import eye_distance, own_frame
 
 # Shapes: X faces, R = 15 regions, E region width, A = 23 action units, B = 6 levels, L width of
@@ -128,6 +129,13 @@ class Readings(nn.Module):
             nn.GELU(), nn.Linear(len(REGIONS) * NARROW + HIDDEN, HIDDEN),
             nn.GELU(), nn.Linear(HIDDEN, len(UNITS) + len(EMOTIONS) + 3),
         )  # fmt: skip
+        self.refiner = Refiner(config) if config.refine else None
+
+    def placed(self, local_XPD: Tensor, points_XP2: Tensor) -> Tensor:
+        """Points (X, 68, 2) as they should be heard: corrected where there is a refiner."""
+        if self.refiner is None:
+            return points_XP2
+        return self.refiner(local_XPD, self.shape(points_XP2), points_XP2)
 
     def forward(self, regions_XRE: Tensor, points_XP2: Tensor) -> Reading:
         """Read faces off their region tokens and points (X, 68, 2), float32 in view units."""

@@ -62,6 +62,14 @@ def own_frame(points_VFP2: Tensor, scale_VF: Tensor) -> Tensor:
     return turned / scale_VF[..., None, None]
 
 
+def into_view(own_XP2: Tensor, points_XP2: Tensor) -> Tensor:
+    """Offsets in the own frame of faces with these points, as offsets in the points' units."""
+    axis = points_XP2[..., 42:48, :].mean(-2) - points_XP2[..., 36:42, :].mean(-2)
+    cos, sin = axis.unsqueeze(-2).unbind(-1)  # scaled by the inter-ocular distance
+    x, y = own_XP2.unbind(-1)
+    return torch.stack([cos * x - sin * y, sin * x + cos * y], -1)
+
+
 def patch_centres(grid: int, like: Tensor) -> Tensor:
     """Centres (N, 2) of a row-major grid as (x, y) in [0, 1]: x runs fastest, as patches do."""
     steps = (torch.arange(grid, device=like.device, dtype=like.dtype) + 0.5) / grid

@@ -1,14 +1,17 @@
 """The vision tower: any of open_clip's, seen as one thing that turns views into patch tokens."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from open_clip.model import _build_vision_tower
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from facellm.core.errors import FaceLLMError
 
-# Shapes: V views, 3 colours, S image side, D channels, G grid side, N = G * G patches (row-major).
+# Shapes: V views, 3 colours, S image side, D channels (those of an inner layer may be others),
+# G grid side, N = G * G patches (row-major).
 
 
 class VisionTower(nn.Module):
@@ -27,14 +30,25 @@ class VisionTower(nn.Module):
 
     def forward(self, pixels_V3SS: Tensor) -> Tensor:
         """Patch tokens (V, N, D), row by row from the top left."""
+        return self.levels(pixels_V3SS, ())[-1]
+
+    def levels(self, pixels_V3SS: Tensor, inner: Sequence[int]) -> list[Tensor]:
+        """Patch tokens (V, N, D) of inner layers, averaged to the grid of the last, and the last's.
+
+        Args:
+            pixels_V3SS: normalised views.
+            inner: indices before the last, in their order.
+        """
         out = self.visual.forward_intermediates(
             pixels_V3SS.contiguous(memory_format=torch.channels_last),
-            indices=[self.layer],
+            indices=[*inner, self.layer],
             stop_early=True,
             intermediates_only=True,
             output_fmt="NCHW",
         )
-        return out["image_intermediates"][-1].flatten(2).transpose(1, 2)
+        *found, last = out["image_intermediates"]
+        found = [F.adaptive_avg_pool2d(maps, last.shape[-2:]) for maps in found]
+        return [maps.flatten(2).transpose(1, 2) for maps in (*found, last)]
 
 
 def _prune(visual: nn.Module, layer: int) -> int:
@@ -83,3 +97,18 @@ def tower_shape(tower: dict[str, Any], layer: int) -> tuple[int, int, int]:
     if grid * grid != tokens.shape[1]:
         raise FaceLLMError(f"tower gives {tokens.shape[1]} patches; expected a square grid")
     return side, tokens.shape[2], grid
+
+
+@torch.no_grad()
+def inner_levels(tower: dict[str, Any], layer: int) -> tuple[list[int], list[int]]:
+    """The layers a third and two thirds of the way to `layer`, and the channels of their outputs.
+
+    A tower of few layers has fewer of them.
+    """
+    module = VisionTower(tower, layer).eval()
+    depth = module.layer + 1
+    inner = sorted({max(0, depth * part // 3 - 1) for part in (1, 2)} - {module.layer})
+    size = tower.get("image_size", 224)
+    side = size if isinstance(size, int) else size[0]
+    found = module.levels(torch.zeros(1, 3, side, side), inner)[:-1]
+    return inner, [tokens.shape[2] for tokens in found]

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from facellm.core.errors import FaceLLMError
 from facellm.model.configuration import FaceVisionConfig
+from facellm.model.prompt import PromptFusion
 from facellm.model.readings import Known, Readings, Telling
+from facellm.model.refine import at_points
 from facellm.model.region_encoder import RegionEncoder
 from facellm.model.tower import VisionTower
 
@@ -46,6 +49,7 @@ class Projector(nn.Module):
             nn.Linear(config.region_size, width), nn.GELU(), nn.Linear(width, width),
         ) if config.read_out else None  # fmt: skip
         self.told = Telling(width) if config.read_out and config.readings else None
+        self.prompt = PromptFusion(config, width) if config.prompt_guided else None
 
 
 class FaceVision(nn.Module):
@@ -73,7 +77,11 @@ class FaceVision(nn.Module):
             (V, N, D), (V, F, 15, E) or None, (V, F, 15, N) or None, and presence (V, F); empty
             slots hold zeros.
         """
-        patches = self.vision_tower(pixels_V3SS)
+        return self._regions(self.vision_tower(pixels_V3SS), landmarks_VFP2)
+
+    def _regions(
+        self, patches: Tensor, landmarks_VFP2: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor]:
         present = landmarks_VFP2[..., 0, 0] != ABSENT
         most = int(present.sum(1).max()) if present.numel() else 0
         if self.region_encoder is None or most == 0:
@@ -91,17 +99,53 @@ class FaceVision(nn.Module):
         return patches, _scatter(regions * kept, order, present), _scatter(
             attention * kept, order, present), present  # fmt: skip
 
-    def forward(self, pixels_V3SS: Tensor, landmarks_VFP2: Tensor) -> list[Tensor]:
-        """One tensor (P + 15 · faces, L) a view: pooled patches, then region tokens by face."""
-        patches, regions, _, present = self.see(pixels_V3SS, landmarks_VFP2)
-        tokens = self.projector.patches(self.pooled(patches)) + self.projector.place
+    def forward(
+        self, pixels_V3SS: Tensor, landmarks_VFP2: Tensor, questions_VL: Tensor | None = None
+    ) -> list[Tensor]:
+        """One tensor (P + 15 · faces, L) a view: pooled patches, then region tokens by face.
+
+        Args:
+            pixels_V3SS, landmarks_VFP2: as for `see`.
+            questions_VL: what is asked about each view, for a model with `prompt_guided`.
+
+        Raises:
+            FaceLLMError: such a model without questions.
+        """
+        prompt, fused = self.projector.prompt, None
+        if prompt is None:
+            patches, regions, attention, present = self.see(pixels_V3SS, landmarks_VFP2)
+        else:
+            levels = self.vision_tower.levels(pixels_V3SS, self.config.inner_layers or ())
+            patches, regions, attention, present = self._regions(levels[-1], landmarks_VFP2)
+            fused = prompt(levels, _needed(questions_VL))
+        shown = patches if fused is None else prompt.on_patches(patches, fused)
+        tokens = self.projector.patches(self.pooled(shown)) + self.projector.place
         if regions is None:
             return list(tokens)
-        points = view_points(landmarks_VFP2[present])
-        spoken = self.speakable(regions[present], points).split(present.sum(1).tolist())
+        points = self.placed(self.local(patches, landmarks_VFP2), landmarks_VFP2)
+        asked = None
+        if fused is not None:
+            asked = prompt.on_regions(regions, attention, fused)[present]
+        spoken = self.speakable(regions[present], points, shown=asked)
         return [
-            torch.cat([own, faces.flatten(0, 1)]) for own, faces in zip(tokens, spoken, strict=True)
+            torch.cat([own, faces.flatten(0, 1)])
+            for own, faces in zip(tokens, spoken.split(present.sum(1).tolist()), strict=True)
         ]
+
+    def local(self, patches_VND: Tensor, landmarks_VFP2: Tensor) -> Tensor | None:
+        """Patches at the points of all X faces, (X, 68, D); None where nothing refines points."""
+        if self.readings is None or self.readings.refiner is None:
+            return None
+        present = landmarks_VFP2[..., 0, 0] != ABSENT
+        views = torch.nonzero(present)[:, 0]
+        return at_points(patches_VND[views], view_points(landmarks_VFP2[present]))
+
+    def placed(self, local_XPD: Tensor | None, landmarks_VFP2: Tensor) -> Tensor:
+        """Points (X, 68, 2) of all faces as the readings hear them, float32 in view units."""
+        points = view_points(landmarks_VFP2[landmarks_VFP2[..., 0, 0] != ABSENT])
+        if local_XPD is None or self.readings is None:
+            return points
+        return self.readings.placed(local_XPD, points)
 
     def pooled(self, patches_VND: Tensor) -> Tensor:
         """Patches averaged pool × pool, (V, P, D)."""
@@ -110,7 +154,11 @@ class FaceVision(nn.Module):
         return F.avg_pool2d(square, pool).flatten(2).transpose(1, 2)
 
     def speakable(
-        self, regions_XRE: Tensor, points_XP2: Tensor, known: Known | None = None
+        self,
+        regions_XRE: Tensor,
+        points_XP2: Tensor,
+        known: Known | None = None,
+        shown: Tensor | None = None,
     ) -> Tensor:
         """Region tokens of X faces as the language model hears them, (X, 15, L).
 
@@ -118,12 +166,22 @@ class FaceVision(nn.Module):
             regions_XRE: as `see` gives them.
             points_XP2: (X, 68, 2), see `view_points`.
             known: in training, what is told of the faces in place of what is read off them.
+            shown: the region tokens under the question, where they depend on it.
         """
-        tokens = self.projector.regions(regions_XRE)
+        tokens = self.projector.regions(regions_XRE if shown is None else shown)
         if self.readings is None:
             return tokens
         reading = self.readings(regions_XRE, points_XP2)
         return tokens + self.projector.told(reading if known is None else known.over(reading))
+
+
+def _needed(questions: Tensor | None) -> Tensor:
+    if questions is None:
+        raise FaceLLMError(
+            "this model sees a picture under the question (prompt_guided); call it with "
+            "input_ids and pixel_values together, or give get_image_features its questions"
+        )
+    return questions
 
 
 def _scatter(values: Tensor, order: Tensor, present: Tensor) -> Tensor:

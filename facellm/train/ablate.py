@@ -6,6 +6,7 @@ writes ablation.json and ablation.md, which answer the questions that `--ask` na
 
 regions        the region encoder off, guidance alone, read-out alone, both
 landmarks      the same pictures with other points: exact, and as the builtin finder sees them
+refinement     readings that hear the points corrected by what is seen, or as they were given
 interventions  half of the faces in pairs that differ in one action unit, or none
 thought        evidence before the expression, or the expression alone
 prompt         what is seen depends on the question, or is always the same

@@ -7,6 +7,7 @@ up to the parameters of one that has it. Everything is kept in the arm's folder:
 finished is neither trained nor asked again.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,8 @@ class Arm:
     """In place of the recipe's; none: the recipe's own."""
     model: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the recipe's `model` in place of its own."""
+    stage: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the stage in place of its own."""
 
     @property
     def folder(self) -> str:
@@ -108,7 +111,7 @@ def arm_recipe(recipe: Recipe, arm: Arm, folder: Path) -> Recipe:
     encodes = vision.get("guidance", True) or vision.get("read_out", True)
     # What an arm does not have, its stage cannot train.
     parts = [part for part in stages[0].train if part != "region_encoder" or encodes]
-    stage = stages[0].model_copy(update={"train": parts, "weights": shares})
+    stage = stages[0].model_copy(update={"train": parts, "weights": shares, **arm.stage})
     update = {"output_dir": folder, "model": model, "corpora": corpora, "stages": [stage]}
     return recipe.model_copy(update={**update, "evaluate": 0})
 
@@ -127,7 +130,7 @@ def build(recipe: Recipe, fill_to: int = 0) -> Seer:
     assert recipe.model is not None and isinstance(recipe.model.tower, dict)
     torch.manual_seed(recipe.seed)
     config = vision_config(recipe.model.tower, recipe.model.layer, **recipe.model.vision)
-    seer = Seer(FaceVision(config, width=8))
+    seer = Seer(FaceVision(config, width=8), placing=recipe.stages[0].placing > 0)
     channels = config.hidden_size
     hidden = round((fill_to - parameters(seer) - 2 * channels) / (2 * channels + 1))
     if hidden > 0:
@@ -172,17 +175,17 @@ def _images(config: FaceVisionConfig) -> FaceLLMImageProcessor:
 
 
 def read_kept(seer: Seer, crops: Crops, path: Path) -> Read:
-    """What `read_faces` gives, from a file where it holds these very faces, else written to it."""
+    """What `read_faces` gives, from a file where it is of these very faces, else written to it."""
     ids = [sample.id for sample in crops.samples]
+    mark = hashlib.sha256("".join(ids).encode() + crops.points.numpy().tobytes()).hexdigest()
     if path.is_file():
         with np.load(path) as kept:
-            if kept["ids"].tolist() == ids:
-                parts = (torch.from_numpy(kept[name]) for name in ("units", "emotion", "look"))
+            if str(kept["mark"]) == mark:
+                parts = (torch.from_numpy(kept[name]) for name in Read._fields[1:])
                 return Read(ids, *parts)
     read = read_faces(seer, crops)
     part = path.with_suffix(".part.npz")
-    np.savez(part, ids=np.array(ids), **{k: v.numpy() for k, v in read._asdict().items()
-                                         if k != "ids"})  # fmt: skip
+    np.savez(part, mark=mark, **{name: getattr(read, name).numpy() for name in Read._fields[1:]})
     part.replace(path)
     return read
 
@@ -197,15 +200,15 @@ def read_faces(seer: Seer, crops: Crops) -> Read:
     for start in range(0, len(crops), BATCH):
         rows = range(start, min(start + BATCH, len(crops)))
         drawn = [(0, row) for row in rows]
-        pixels, points, _ = face_views([crops], drawn, config.image_size, images, None)
-        landmarks = in_slot(points, [0] * len(drawn), config.max_faces)
-        (levels, logits, _), attention = seer.read(pixels, landmarks)
+        seen = face_views([crops], drawn, config.image_size, images, None)
+        landmarks = in_slot(seen.points, [0] * len(drawn), config.max_faces)
+        (levels, logits, _), _, attention = seer.read(seen.pixels, landmarks)
         units.append(5 * levels)
         emotion.append(logits.argmax(1))
         if attention is None:
             look.append(torch.full((len(drawn),), torch.nan))
             continue
-        inside = region_places(points, config.grid_size)
+        inside = region_places(seen.points, config.grid_size)
         gold = crops.units[start : start + len(drawn)]
         look.append(torch.tensor([_iou(*face) for face in zip(attention, inside, gold,
                                                               strict=True)]))  # fmt: skip

@@ -25,6 +25,7 @@ from facellm.model import (
 )
 from facellm.model.build import CHAT_TEMPLATE, END, PAD, START, train_tokenizer
 from facellm.model.processing import IMAGE_TOKEN
+from facellm.train.checkpoint import writing
 from facellm.train.crops import Crops
 from facellm.train.dialogues import compose, compose_empty
 from facellm.train.recipe import TASK_WEIGHTS, Model, Recipe
@@ -164,11 +165,15 @@ def save(model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor, fo
     """Write a checkpoint, its weights as float16: half the size, and more exact than bfloat16.
 
     The configuration keeps float32: that is what it is loaded and computed in on a CPU.
+
+    Raises:
+        FaceLLMError: a full disk.
     """
     half = {
         name: value.half() if value.is_floating_point() else value
         for name, value in model.state_dict().items()
     }
-    model.save_pretrained(folder, state_dict=half)
     processor.tokenizer.backend_tokenizer.no_padding()  # whatever the last batch needed
-    processor.save_pretrained(folder)
+    with writing("model", folder / "model.safetensors", ", then start again: no step is lost"):
+        model.save_pretrained(folder, state_dict=half)
+        processor.save_pretrained(folder)

@@ -5,6 +5,7 @@ face shows. Photographs differ from renders most in blur, noise, contrast and co
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,13 +23,27 @@ FEATURES = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 FEATURE_OF = torch.cat([torch.full((b - a,), n) for n, (a, b) in enumerate(FEATURES)])
 
 
+class Views(NamedTuple):
+    """Of B faces, one each."""
+
+    pixels: Tensor
+    """(B, 3, S, S) in [0, 1]."""
+    points: Tensor
+    """(B, 68, 2) in [0, 1] of the view, wrong as finders' are where the view is random."""
+    mirrored: Tensor
+    """(B,) which of the faces were mirrored."""
+    exact: Tensor
+    """(B, 68, 2) where the points really are in the view."""
+
+
 def views(
     pixels_B3CC: Tensor,
     points_BP2: Tensor,
     size: int,
     generator: torch.Generator | None,
     mirror: bool = True,
-) -> tuple[Tensor, Tensor, Tensor]:
+    exact_BP2: Tensor | None = None,
+) -> Views:
     """Cut the views out of crops; with a generator, each in its own random way.
 
     Args:
@@ -37,10 +52,7 @@ def views(
         size: S, of the view.
         generator: None gives the plain views the processor would cut.
         mirror: whether faces may be mirrored.
-
-    Returns:
-        Pixels (B, 3, S, S) in [0, 1], points (B, 68, 2) in [0, 1] of the view, and which of the
-        faces were mirrored (B,).
+        exact_BP2: where the points really are; None: where `points_BP2` says.
     """
     n = len(points_BP2)
     low, high = points_BP2.amin(1), points_BP2.amax(1)
@@ -58,16 +70,20 @@ def views(
     theta = torch.cat([turn * side[:, None, None], (2 * centre - 1)[..., None]], 2)
     grid = F.affine_grid(theta, [n, 3, size, size], align_corners=False)
     pixels = F.grid_sample(pixels_B3CC.float() / 255, grid, align_corners=False)
-    points = (points_BP2 - centre[:, None]) @ turn / side[:, None, None] + 0.5
     if mirrored.any():
         pixels[mirrored] = pixels[mirrored].flip(-1)
-        points[mirrored] = points[mirrored][:, MIRROR] * torch.tensor([-1.0, 1.0]) + torch.tensor(
-            [1.0, 0.0]
-        )
+
+    def placed(crop_BP2: Tensor) -> Tensor:
+        points = (crop_BP2 - centre[:, None]) @ turn / side[:, None, None] + 0.5
+        flipped = points[:, MIRROR] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
+        return torch.where(mirrored[:, None, None], flipped, points)
+
+    points = placed(points_BP2)
+    exact = points if exact_BP2 is None else placed(exact_BP2)
     if generator is not None:
         pixels = photograph(pixels, generator)
         points = misplace(points, generator)
-    return pixels, points, mirrored
+    return Views(pixels, points, mirrored, exact)
 
 
 def misplace(points_BP2: Tensor, generator: torch.Generator) -> Tensor:

@@ -100,7 +100,9 @@ def measure(recipe: Recipe, steps: int) -> dict[str, Any]:
     plain = {"gradient_accumulation_steps": 1, "cached_views": 0, "group_by_length": False}
     stage = stages[0].model_copy(update=plain)
     steps = -(-steps // GROUP) * GROUP
-    crops = [load_crops(c.path, "train", c.limit, c.balance) for c in recipe.corpora if c.path]
+    crops = [
+        load_crops(c.path, "train", c.limit, c.balance, c.exact) for c in recipe.corpora if c.path
+    ]
     model, processor = assemble(recipe, crops)
     dialogues = _examples(crops, stage, steps)
     examples = [encode(processor, dialogue) for dialogue in dialogues]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from facellm.core.errors import FaceLLMError
 from facellm.train.engine import Engine
@@ -28,7 +29,7 @@ def writing(what: str, path: Path, kept: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         # torch's writer says "file write failed", or "unexpected pos" when it is closed after that.
         if isinstance(error, RuntimeError) and not re.search("write|unexpected pos", str(error)):
             raise

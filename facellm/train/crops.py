@@ -18,6 +18,7 @@ from torch import Tensor
 
 from facellm.core.emotions import EMOTIONS
 from facellm.core.errors import FaceLLMError
+from facellm.core.regions import face_scale
 from facellm.core.sample import Face, Sample, read_samples
 from facellm.faces import load_image
 from facellm.model.readings import UNITS
@@ -27,6 +28,8 @@ CROP = 144
 """Side of a stored crop in pixels."""
 WIDER = 1.3
 """Side of a crop over the side of the face view at its middle."""
+NEAR = 0.5
+"""Mean distance of one face's points by two finders, in its inter-ocular distances, at most."""
 UNKNOWN = -1
 
 
@@ -46,13 +49,22 @@ class Crops:
     """One sample a face, holding that face alone, for the tasks to ask about."""
     odds: np.ndarray
     """(N,) cumulated chance of being drawn, the last is 1."""
+    exact: Tensor
+    """(N, 68, 2) where the points really are, in [0, 1] of the crop: `points` themselves unless
+    another corpus knows better; NaN where it does not know the face."""
 
     def __len__(self) -> int:
         return len(self.samples)
 
 
-def load_crops(folder: Path, split: str, limit: int | None = None, balance: float = 0.0) -> Crops:
-    """Load the faces of one split of a corpus; `balance` as in the recipe.
+def load_crops(
+    folder: Path,
+    split: str,
+    limit: int | None = None,
+    balance: float = 0.0,
+    exact: Path | None = None,
+) -> Crops:
+    """Load the faces of one split of a corpus; `balance` and `exact` as in the recipe.
 
     Raises:
         FaceLLMError: no such corpus, or no face with points in that split.
@@ -68,9 +80,13 @@ def load_crops(folder: Path, split: str, limit: int | None = None, balance: floa
         raise FaceLLMError(f"corpus {folder} has no face with landmarks in its {split} split")
     pixels = torch.empty(len(kept), 3, CROP, CROP, dtype=torch.uint8)
     points = torch.empty(len(kept), 68, 2)
+    better = torch.full_like(points, torch.nan)
+    known = _points_of(exact, {sample.id for sample, _ in kept}) if exact is not None else {}
     for row, (sample, face) in enumerate(kept):
         array = np.asarray(face.points, np.float32)
         pixels[row], points[row] = crop_of(load_image(folder / sample.image), array)
+        if sample.id in known:
+            better[row] = torch.from_numpy(_same_face(array, known[sample.id]))
     labels = [face.labels for _, face in kept]
     return Crops(
         pixels,
@@ -82,7 +98,31 @@ def load_crops(folder: Path, split: str, limit: int | None = None, balance: floa
         pose=torch.tensor([la.pose or (float("nan"),) * 3 for la in labels], dtype=torch.float32),
         samples=[sample.model_copy(update={"faces": [face]}) for sample, face in kept],
         odds=_odds([label.emotion for label in labels], balance),
+        exact=points if exact is None else better,
     )
+
+
+def _points_of(folder: Path, ids: set[str]) -> dict[str, list[NDArray[np.float32]]]:
+    """Points of the faces of the pictures with these ids."""
+    known = {
+        sample.id: [np.asarray(f.points, np.float32) for f in sample.faces if f.points is not None]
+        for sample in read_samples(folder)
+        if sample.id in ids
+    }
+    if not known:
+        raise FaceLLMError(f"exact {folder} has none of the pictures whose points it should know")
+    return known
+
+
+def _same_face(
+    points: NDArray[np.float32], others: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """The points of the same face among others of its picture, in [0, 1] of its crop, or NaN."""
+    apart = [float(np.linalg.norm(other - points, axis=1).mean()) for other in others]
+    nearest = int(np.argmin(apart)) if apart else 0
+    if not apart or apart[nearest] > NEAR * face_scale(points):
+        return np.full_like(points, np.nan)
+    return to_view(others[nearest], _wider(face_view(points, 0)))
 
 
 def pick(crops: Crops, rows: Sequence[int], balance: float = 0.0) -> Crops:
@@ -91,7 +131,7 @@ def pick(crops: Crops, rows: Sequence[int], balance: float = 0.0) -> Crops:
     samples = [crops.samples[row] for row in rows]
     tensors = (crops.pixels, crops.points, crops.units, crops.emotion, crops.pose)
     odds = _odds([sample.faces[0].labels.emotion for sample in samples], balance)
-    return Crops(*(tensor[chosen] for tensor in tensors), samples, odds)
+    return Crops(*(tensor[chosen] for tensor in tensors), samples, odds, crops.exact[chosen])
 
 
 def crop_of(image: Image.Image, points: NDArray[np.float32]) -> tuple[Tensor, Tensor]:

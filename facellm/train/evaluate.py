@@ -18,7 +18,7 @@ import typer
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import facellm.model  # noqa: F401  (registers the classes that the Auto classes return)
-from facellm.core.errors import FaceLLMError
+from facellm.core.errors import FaceLLMError, one_line
 from facellm.core.sample import Sample, read_samples
 from facellm.core.splits import Split
 from facellm.core.statistics import Interval
@@ -159,7 +159,8 @@ def main(
     out: Annotated[Path, typer.Option()] = Path("report.json"),
 ) -> None:
     """Evaluate the checkpoint MODEL on the test splits of CORPORA."""
-    evaluate(model, corpora, faces, out)
+    with one_line("evaluate"):
+        evaluate(model, corpora, faces, out)
 
 
 if __name__ == "__main__":

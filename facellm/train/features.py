@@ -6,7 +6,7 @@ losses agree to that rounding.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,23 @@ GIB = 1 << 30
 Key = tuple[Seen, int]
 
 
+class Kept(NamedTuple):
+    """Of V views; of a view without a face, all but the first are zeros."""
+
+    pooled: Tensor
+    """(V, P, D) patches as the language model gets them."""
+    regions: Tensor
+    """(V, R, E)."""
+    points: Tensor
+    """(V, 68, 2) in view units, as they were given."""
+    exact: Tensor
+    """(V, 68, 2) where they really are."""
+    local: Tensor | None
+    """(V, 68, D) patches at the points; None where nothing refines these."""
+
+
 class Features(nn.Module):
-    """Pooled patches (P, D), region tokens (R, E) and points (68, 2) of views, kept once seen.
+    """What views look like, kept once seen: all that readings and projector need.
 
     A module without parameters that holds no reference to the vision part it is given.
     """
@@ -37,14 +52,11 @@ class Features(nn.Module):
         super().__init__()
         self.sources, self.images, self.seed = sources, images, seed
         self.room = gib * GIB
-        self.kept: dict[Key, tuple[Tensor, Tensor, Tensor]] = {}
+        self.kept: dict[Key, tuple[Tensor, ...]] = {}
         self.asked = self.found = 0
 
-    def forward(self, vision: FaceVision, keys: Sequence[Key]) -> tuple[Tensor, Tensor, Tensor]:
-        """Pooled patches (V, P, D), region tokens (V, R, E) and points (V, 68, 2) in view units.
-
-        The last two are zeros where there is no face.
-        """
+    def forward(self, vision: FaceVision, keys: Sequence[Key]) -> Kept:
+        """What these views look like, each seen where it has not been."""
         missing = [key for key in dict.fromkeys(keys) if key not in self.kept]
         fresh = dict(zip(missing, self._see(vision, missing), strict=True))
         self.asked, self.found = self.asked + len(keys), self.found + len(keys) - len(missing)
@@ -55,19 +67,20 @@ class Features(nn.Module):
             if self.room >= size and key[0].kind != "nothing":
                 self.kept[key] = value
                 self.room -= size
-        pooled, regions, points = (
+        pooled, regions, points, exact, *local = (
             torch.stack(part).to(device) for part in zip(*chosen, strict=True)
         )
-        return pooled.float(), regions.float(), view_points(points)
+        found = local[0].float() if local else None
+        return Kept(pooled.float(), regions.float(), view_points(points), exact, found)
 
     @torch.no_grad()
-    def _see(self, vision: FaceVision, keys: Sequence[Key]) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def _see(self, vision: FaceVision, keys: Sequence[Key]) -> list[tuple[Tensor, ...]]:
         if not keys:
             return []
         views = [self._view(seen, version) for seen, version in keys]
         device = next(vision.parameters()).device
-        pixels = torch.cat([pixels for pixels, _ in views]).to(device)
-        landmarks = torch.cat([landmarks for _, landmarks in views]).to(device)
+        pixels, landmarks, exact = (torch.cat(part) for part in zip(*views, strict=True))
+        pixels, landmarks = pixels.to(device), landmarks.to(device)
         patches, regions, _, present = vision.see(pixels, landmarks)
         pooled = vision.pooled(patches)
         if regions is None:
@@ -75,9 +88,15 @@ class Features(nn.Module):
             regions = pooled.new_zeros(*present.shape, *shape)
         one = regions.sum(1)  # a view shows one face at most; empty slots are zeros
         points = (landmarks * present[..., None, None]).sum(1, dtype=torch.int32).cpu()
-        return list(zip(_kept(pooled), _kept(one), list(points), strict=True))
+        parts = [_kept(pooled), _kept(one), list(points), list(exact)]
+        local = vision.local(patches, landmarks)
+        if local is not None:
+            at = local.new_zeros(len(present), *local.shape[1:])
+            at[torch.nonzero(present)[:, 0]] = local
+            parts.append(_kept(at))
+        return list(zip(*parts, strict=True))
 
-    def _view(self, seen: Seen, version: int) -> tuple[Tensor, Tensor]:
+    def _view(self, seen: Seen, version: int) -> tuple[Tensor, Tensor, Tensor]:
         kind = ("face", "whole", "nothing").index(seen.kind)
         key = (self.seed, version, kind, seen.corpus + 1, seen.row + 1, seen.slot)
         return batch_views(self.sources, [seen], self.images, generator_at(*key)[1])
@@ -90,9 +109,7 @@ def _kept(values: Tensor) -> list[Tensor]:
 
 def tokens_of(
     vision: FaceVision,
-    pooled: Tensor,
-    regions: Tensor,
-    points: Tensor,
+    kept: Kept,
     faces: Sequence[bool],
     known: Known | None = None,
 ) -> Tensor:
@@ -100,11 +117,14 @@ def tokens_of(
 
     `known` is of the views that show a face, in their order.
     """
-    patches = vision.projector.patches(pooled) + vision.projector.place
+    patches = vision.projector.patches(kept.pooled) + vision.projector.place
     if not vision.config.face_tokens or not any(faces):
         return patches.flatten(0, 1)
-    shown = torch.tensor(faces, device=regions.device)
-    spoken = iter(vision.speakable(regions[shown], points[shown], known))
+    shown = torch.tensor(faces, device=kept.regions.device)
+    points = kept.points[shown]
+    if kept.local is not None and vision.readings is not None:
+        points = vision.readings.placed(kept.local[shown], points)
+    spoken = iter(vision.speakable(kept.regions[shown], points, known))
     rows = [
         torch.cat([own, next(spoken)]) if face else own
         for own, face in zip(patches, faces, strict=True)

@@ -10,10 +10,15 @@ from torch.nn import functional as F
 
 from facellm.core.emotions import EMOTIONS
 from facellm.core.facs import MAX_INTENSITY
+from facellm.core.regions import N_POINTS, REGIONS
 from facellm.model.readings import UNITS, unit_regions
+from facellm.model.region_encoder import eye_distance, into_view
 from facellm.train.crops import UNKNOWN
 
 # Shapes: B faces, R = 15 regions, E region width, D tower width, A action units.
+NARROW = 32
+NEAR_ENOUGH = 0.02
+"""Error of a point, in inter-ocular distances, from which its loss grows no faster."""
 
 
 class Heads(nn.Module):
@@ -41,6 +46,31 @@ class Heads(nn.Module):
         mean = tokens.mean(1)
         both = torch.cat([mean, self.whole(patches_BND.mean(1))], 1)
         return units, self.emotion(both), self.pose(mean)
+
+
+class Placer(nn.Module):
+    """The 68 points from region tokens: where on the face each is, besides how it looks."""
+
+    def __init__(self, region_size: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(region_size)
+        self.narrow = nn.Linear(region_size, NARROW)
+        self.moves = nn.Linear(len(REGIONS) * NARROW, 2 * N_POINTS)
+
+    def forward(self, regions_BRE: Tensor, points_BP2: Tensor) -> Tensor:
+        """Points (B, 68, 2) in view units, from those that were given."""
+        moves = self.moves(F.gelu(self.narrow(self.norm(regions_BRE))).flatten(1))
+        return points_BP2 + into_view(moves.float().unflatten(1, (N_POINTS, 2)), points_BP2)
+
+
+def placing_loss(placed_BP2: Tensor, exact_BP2: Tensor) -> Tensor:
+    """Smooth L1 distance in inter-ocular distances, over points that are known (NaN: not)."""
+    known = ~exact_BP2.isnan().flatten(1).any(1)
+    if not known.any():
+        return placed_BP2.sum() * 0
+    exact = exact_BP2[known]
+    apart = (placed_BP2[known] - exact) / eye_distance(exact)[:, None, None]
+    return F.smooth_l1_loss(apart, torch.zeros_like(apart), beta=NEAR_ENOUGH)
 
 
 def head_losses(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from facellm.model.processing import FaceLLMImageProcessor
 from facellm.model.vision import ABSENT
-from facellm.train.augment import fixed_point, normalise, views
+from facellm.train.augment import Views, fixed_point, normalise, views
 from facellm.train.telling import Fact
 
 
@@ -42,6 +42,8 @@ class Faces(Protocol):
     def pixels(self) -> Tensor: ...
     @property
     def points(self) -> Tensor: ...
+    @property
+    def exact(self) -> Tensor: ...
 
 
 def generator_at(*key: int) -> tuple[np.random.Generator, torch.Generator]:
@@ -60,12 +62,16 @@ def face_views(
     images: FaceLLMImageProcessor,
     generator: torch.Generator | None,
     mirror: bool = True,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Model inputs for drawn faces: pixels (B, 3, S, S), points int32 (B, 68, 2), mirrored (B,)."""
-    pixels = torch.stack([crops[c].pixels[row] for c, row in drawn])
-    points = torch.stack([crops[c].points[row] for c, row in drawn])
-    seen, points, mirrored = views(pixels, points, size, generator, mirror)
-    return normalise(seen, images.mean, images.std), fixed_point(points), mirrored
+) -> Views:
+    """Model inputs for drawn faces: pixels normalised, points as int32; see `augment.Views`."""
+    pixels, points, exact = (
+        torch.stack([getattr(crops[c], part)[row] for c, row in drawn])
+        for part in ("pixels", "points", "exact")
+    )
+    seen = views(pixels, points, size, generator, mirror, exact)
+    return seen._replace(
+        pixels=normalise(seen.pixels, images.mean, images.std), points=fixed_point(seen.points)
+    )
 
 
 def in_slot(points_BP2: Tensor, slots: Sequence[int], max_faces: int) -> Tensor:
@@ -90,27 +96,29 @@ def batch_views(
     seen: Sequence[Seen],
     images: FaceLLMImageProcessor,
     generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Pixels (V, 3, S, S) and landmarks (V, max_faces, 68, 2) of views of every kind, in order.
 
-    Nothing is mirrored: that would turn "to the left" into a lie.
+    The third are the exact points (V, 68, 2) in view units, zeros where there is no face. Nothing
+    is mirrored: that would turn "to the left" into a lie.
     """
     size, most = images.image_size, images.max_faces
     pixels = torch.empty(len(seen), 3, size, size)
     landmarks = torch.full((len(seen), most, 68, 2), ABSENT, dtype=torch.int32)
+    exact = torch.zeros(len(seen), 68, 2)
     of = {
         kind: [i for i, view in enumerate(seen) if view.kind == kind]
         for kind in ("face", "whole", "nothing")
     }
     if of["face"]:
         drawn = [(seen[i].corpus, seen[i].row) for i in of["face"]]
-        faces, points, _ = face_views(sources, drawn, size, images, generator, mirror=False)
-        pixels[of["face"]] = faces
-        landmarks[of["face"]] = in_slot(points, [seen[i].slot for i in of["face"]], most)
+        faces = face_views(sources, drawn, size, images, generator, mirror=False)
+        pixels[of["face"]], exact[of["face"]] = faces.pixels, faces.exact
+        landmarks[of["face"]] = in_slot(faces.points, [seen[i].slot for i in of["face"]], most)
     if of["whole"]:
         whole = torch.stack([sources[seen[i].corpus].whole[seen[i].row] for i in of["whole"]])
         pixels[of["whole"]] = normalise(whole.float() / 255, images.mean, images.std)
     if of["nothing"]:
         noise = textures(len(of["nothing"]), size, generator)
         pixels[of["nothing"]] = normalise(noise, images.mean, images.std)
-    return pixels, landmarks
+    return pixels, landmarks, exact

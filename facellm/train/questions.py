@@ -37,6 +37,7 @@ REGIONS = (
     BOTH,
 )
 SHAPE = Arm("both, shape heard")
+REFINED = Arm("both, points refined", {"refine": True}, stage={"placing": 5.0})
 EXPRESSION, LOOK = "expression", "look IoU"
 
 
@@ -127,6 +128,20 @@ def landmarks(setting: Setting) -> Answer:
     ]
     note = "The same pictures and weights; faces that are not found are left out."
     return conclude(subjects_of(setting.tests[F1]), measures, wanted, sizes, note)
+
+
+def refinement(setting: Setting) -> Answer:
+    """Readings that hear the points as given, or moved to where the patches show them to be."""
+    sizes, reads = {}, {}
+    for arm in (REFINED, SHAPE):
+        sizes[arm.name], reads[arm.name] = setting.ask(arm)
+    wanted = [(number, REFINED.name, SHAPE.name) for number in (*setting.tests, EXPRESSION)]
+    note = (
+        f"Points are learned with weight {REFINED.stage['placing']:g}, from those of each corpus "
+        "or, where the recipe names one, of its `exact` corpus. The refiner's parameters come on "
+        "top."
+    )
+    return conclude(subjects_of(setting.tests[F1]), of_eyes(setting, reads), wanted, sizes, note)
 
 
 def interventions(setting: Setting) -> Answer:
@@ -250,6 +265,7 @@ def _eyes(setting: Setting) -> Path:
 QUESTIONS: dict[str, Callable[[Setting], Answer]] = {
     "regions": regions,
     "landmarks": landmarks,
+    "refinement": refinement,
     "interventions": interventions,
     "thought": thought,
     "prompt": prompt,

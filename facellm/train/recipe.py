@@ -49,6 +49,9 @@ class Corpus(Part):
     """Folder whose `samples.jsonl` has the landmarks of the rows' pictures."""
     tasks: list[str] | None = None
     """Of `rows`, keep those of these tasks alone."""
+    exact: Path | None = None
+    """Folder of the same pictures with exact points, where those of `path` were found: what
+    `placing` teaches. Left out, the points of `path` are taken to be exact."""
     frames: int = Field(default=FRAMES, gt=0)
     """Of a clip of `rows`, show at most so many, spread evenly."""
     weight: float = Field(default=1.0, ge=0)
@@ -64,6 +67,8 @@ class Corpus(Part):
             raise ValueError("name either path (samples) or rows (conversations)")
         if self.path is not None and (self.samples or self.tasks):
             raise ValueError("samples and tasks belong to rows; stages name the tasks of a path")
+        if self.rows is not None and self.exact:
+            raise ValueError("exact belongs to a path of samples; rows teach no points")
         return self
 
 
@@ -130,6 +135,10 @@ class Stage(Part):
     cached_views: int = Field(default=0, ge=0)
     """Where the seeing parts rest: see this many augmented versions of each face, each once; 0
     sees every face anew."""
+    placing: float = Field(default=0.0, ge=0)
+    """Of objective `see`: weight of the loss of the 68 exact points, which a model with `refine`
+    learns to correct its points by; of other models, a head that is thrown away learns to read the
+    points off the region tokens. 0 leaves it out."""
     told: float = Field(default=0.0, ge=0, le=1)
     """Share of the faces whose action units are told to the language model as they are labelled,
     not as they are read: it learns to say what it is told, whatever the readings still get wrong.
@@ -155,6 +164,8 @@ class Stage(Part):
         check_shares(self.tasks)
         if self.objective == "see":
             self._fits_seeing()
+        elif self.placing:
+            raise ValueError("placing is for objective see, which knows where points are")
         idle = sorted(self.learning_rates.keys() - set(self.train))
         if idle:
             raise ValueError(f"learning_rates names {idle[0]}, which this stage does not train")

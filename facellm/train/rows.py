@@ -63,6 +63,11 @@ class Talks:
     """Which row each is, and of which clips, for errors."""
     odds: np.ndarray
 
+    @property
+    def exact(self) -> Tensor:
+        """Nobody knows better than `points`."""
+        return self.points
+
     def __len__(self) -> int:
         return len(self.said)
 

@@ -75,7 +75,9 @@ class Setting:
         assert corpus.path is not None
         key = str(corpus)
         if key not in self._loaded:
-            self._loaded[key] = load_crops(corpus.path, "train", corpus.limit, corpus.balance)
+            self._loaded[key] = load_crops(
+                corpus.path, "train", corpus.limit, corpus.balance, corpus.exact
+            )
         return self._loaded[key]
 
     def arm(self, arm: Arm) -> Recipe:

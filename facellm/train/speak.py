@@ -72,7 +72,7 @@ class Speaker(nn.Module):
         assert self.features is not None
         vision = self.model.model.vision
         faces = [view.kind == "face" for view, _ in keys]
-        seen = tokens_of(vision, *self.features(vision, keys), faces, known)
+        seen = tokens_of(vision, self.features(vision, keys), faces, known)
         embeds = self.model.get_input_embeddings()(input_ids)
         mask = (input_ids == self.model.config.image_token_id).unsqueeze(-1)
         return embeds.masked_scatter(mask, seen.to(embeds.dtype))
@@ -94,6 +94,11 @@ class Answering:
     ) -> None:
         if processor.image_processor.views != "face":
             raise FaceLLMError("this model sees whole pictures; training cuts a view for each face")
+        if stage.cached_views and model.config.vision_config.prompt_guided:
+            raise FaceLLMError(
+                f"stage {stage.name}: what a prompt_guided model sees depends on the question and "
+                "cannot be kept; set cached_views to 0 (and told, which needs it)"
+            )
         check_labels(sources, shares, stage.tasks, stage.name)
         features = None
         if stage.cached_views:
@@ -101,6 +106,7 @@ class Answering:
         self.module = Speaker(model, features)
         self.processor, self.sources, self.shares = processor, sources, shares
         self.stage, self.seed = stage, seed
+        self.most: int | None = getattr(model.config.text_config, "max_position_embeddings", None)
         self.sorted: tuple[int, list[list[Encoded]]] = (-1, [])
         self.lock = Lock()
 
@@ -121,7 +127,7 @@ class Answering:
                 inputs |= {"told_units": known.units, "told_emotion": known.emotion}
         elif views:
             images = self.processor.image_processor
-            pixels, landmarks = batch_views(self.sources, views, images, generator)
+            pixels, landmarks, _ = batch_views(self.sources, views, images, generator)
             inputs |= {"pixel_values": pixels, "landmarks": landmarks}
             inputs["num_views"] = torch.tensor([len(picture) for picture in pictures])
         scored = int((labels[:, 1:] != IGNORED).sum())
@@ -144,14 +150,23 @@ class Answering:
         )
         with self.lock:  # tokenizers are not made for several threads
             rows = [encode(self.processor, dialogue) for dialogue in found]
-        longest = max(rows, key=lambda row: len(row.ids))
-        if self.stage.max_length is not None and len(longest.ids) > self.stage.max_length:
-            raise FaceLLMError(
-                f"stage {self.stage.name}: {longest.name} has {len(longest.ids)} tokens, "
-                f"max_length is {self.stage.max_length}; raise it (nothing is cut: it would tear a "
-                "picture's tokens apart), show fewer frames of a clip, or take out the long rows"
-            )
+        self._check_length(max(rows, key=lambda row: len(row.ids)))
         return rows
+
+    def _check_length(self, longest: Encoded) -> None:
+        asked, tokens = self.stage.max_length, len(longest.ids)
+        if asked is not None and tokens > asked:
+            raise FaceLLMError(
+                f"stage {self.stage.name}: {longest.name} has {tokens} tokens, max_length is "
+                f"{asked}; raise it (nothing is cut: it would tear a picture's tokens apart), show "
+                "fewer frames of a clip, or take out the long rows"
+            )
+        if self.most is not None and tokens > self.most:
+            raise FaceLLMError(
+                f"stage {self.stage.name}: {longest.name} has {tokens} tokens, but the language "
+                f"model reads {self.most}; nothing is cut: show fewer frames of a clip, or take "
+                "out the long rows"
+            )
 
     def _grouped(self, group: int, count: int) -> list[list[Encoded]]:
         """The micro-batches of a group of steps, each of dialogues of similar length.

@@ -36,7 +36,9 @@ def train(recipe: Recipe) -> Path:
         claim(recipe.output_dir, dump(recipe))
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
-    crops = [load_crops(c.path, "train", c.limit, c.balance) for c in recipe.corpora if c.path]
+    crops = [
+        load_crops(c.path, "train", c.limit, c.balance, c.exact) for c in recipe.corpora if c.path
+    ]
     model, processor = assemble(recipe, crops)
     sources = _sources(recipe, crops, processor)
     if main:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,3 +108,30 @@ def test_an_error_in_a_stream_is_an_event_and_tells_nothing_private() -> None:
 
     last = events(broken())[-1]
     assert "error" in last and "secret" not in last
+
+
+def test_a_model_that_needs_the_question_is_refused_before_anything_is_loaded(
+    tmp_path: Path,
+) -> None:
+    from facellm.model import debug_checkpoint
+
+    folder = debug_checkpoint(tmp_path / "guided", prompt_guided=True)
+    with pytest.raises(FaceLLMError, match=r"\(prompt_guided\), and vLLM reads a picture once"):
+        launcher.launch(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_vllm_itself_refuses_it_too(tmp_path: Path) -> None:
+    """Whoever loads it: `facellm serve` is not the only way into vLLM."""
+    pytest.importorskip("vllm")
+    from facellm.model import debug_checkpoint
+
+    folder = debug_checkpoint(tmp_path / "guided", prompt_guided=True)
+    code = (
+        "import os; os.environ.update(VLLM_ENABLE_V1_MULTIPROCESSING='0', VLLM_PLUGINS='facellm', "
+        "VLLM_CPU_KVCACHE_SPACE='1', VLLM_LOGGING_LEVEL='ERROR', HF_HUB_OFFLINE='1'); "
+        f"from vllm import LLM; LLM({str(folder)!r}, dtype='float32', enforce_eager=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode and "vLLM reads a picture once for all questions" in done.stderr

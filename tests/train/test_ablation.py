@@ -154,7 +154,8 @@ def test_the_command_answers_every_question_and_goes_on_where_it_stopped(corpora
     done = run(corpora, tmp_path, *corpus)
     assert done.exit_code == 0, done.output
     rows = json.loads((tmp_path / "ablation.json").read_text())
-    assert set(rows) == {"regions", "landmarks", "interventions", "thought", "prompt"}
+    wanted = {"regions", "landmarks", "refinement", "interventions", "thought", "prompt"}
+    assert set(rows) == wanted
     assert set(rows["regions"]["arms"]) == {a.name for a in (*REGIONS, SHAPE)}
     assert rows["regions"]["arms"]["both"]["look IoU"]["value"] is not None
     assert rows["regions"]["arms"]["off"]["look IoU"]["value"] is None

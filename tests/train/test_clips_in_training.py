@@ -105,7 +105,7 @@ def test_prompt_and_views_are_those_of_a_question(made, tmp_path):
     assert answer == "It opens." + processor.tokenizer.eos_token
     assert told([0, 0.1, 0.2, 0.3]) + " " + QUESTION in processor.tokenizer.decode(prompt)
     views = [view for picture in encoded.pictures for view in picture]
-    _, landmarks = batch_views([talks], views, images, generator_at(0)[1])
+    _, landmarks, _ = batch_views([talks], views, images, generator_at(0)[1])
     present = landmarks[..., 0, 0] != ABSENT
     assert torch.equal(present, inputs["landmarks"][..., 0, 0] != ABSENT)
 

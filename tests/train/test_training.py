@@ -79,7 +79,7 @@ def test_plain_views_are_what_the_processor_cuts(corpus, crops, recipe):
     expected = processor.image_processor(
         load_image(corpus / sample.image), [[sample.faces[0].points]]
     )
-    seen, points, _ = views(crops.pixels[:1], crops.points[:1], 32, None)
+    seen, points, _, _ = views(crops.pixels[:1], crops.points[:1], 32, None)
     images = processor.image_processor
     got = normalise(seen, images.mean, images.std)
     error = (got[0] - expected["pixel_values"][0]).abs().mean()
@@ -105,7 +105,7 @@ def test_augmented_points_stay_on_their_pixels(crops):
 
     original, augment.photograph = augment.photograph, lambda p, g: p
     try:
-        seen, moved, mirrored = views(pixels, points, 64, generator)
+        seen, moved, mirrored, exact = views(pixels, points, 64, generator)
     finally:
         augment.photograph = original
     assert 0 < mirrored.sum() < 40
@@ -114,6 +114,7 @@ def test_augmented_points_stay_on_their_pixels(crops):
         where = np.array([peak % 64 + 0.5, peak // 64 + 0.5]) / 64
         if seen[row].max() > 0.5:
             np.testing.assert_allclose(where, moved[row, 8], atol=0.06)
+            np.testing.assert_allclose(where, exact[row, 8], atol=0.03)
 
 
 def test_only_the_answer_is_scored(crops, recipe):
