@@ -5,12 +5,14 @@ besides. A view is a picture, or a temporal patch (two frames) of a video. Qwen3
 mergers take features of inner blocks: each has its own level of the region encoder.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from transformers import (
+    BatchFeature,
     PreTrainedConfig,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
@@ -21,8 +23,12 @@ from transformers import (
     Qwen3VLModel,
     Qwen3VLProcessor,
 )
+from transformers.video_utils import get_video_size, make_batched_videos
 from transformers.vision_utils import get_vision_position_ids, get_vision_window_index
 
+from facellm.core.errors import FaceLLMError
+from facellm.model.processing import Landmarks
+from facellm.stock.clips import video_landmarks
 from facellm.stock.encoder import FaceRegionConfig, FaceRegionEncoder
 from facellm.stock.model import (
     FaceConfig,
@@ -138,10 +144,64 @@ class FaceQwenModel(FaceModel):
 
 
 class FaceQwenProcessor(FaceProcessor):
-    """A picture is one view."""
+    """A picture is one view, and so is a temporal patch of a video."""
 
     def view_boxes(self, sizes: list[tuple[int, int]], *_: Any) -> list[list[Box]]:
         return [[Box(0, 0, width, height)] for width, height in sizes]
+
+    def __call__(
+        self,
+        images: Any = None,
+        text: Any = None,
+        videos: Any = None,
+        landmarks: Sequence[Landmarks] | None = None,
+        landmarks_videos: Sequence[Sequence[Landmarks]] | None = None,
+        **kwargs: Any,
+    ) -> BatchFeature:
+        """As for pictures; with `landmarks_videos` also those of every temporal patch.
+
+        Args:
+            images, text, videos, landmarks, **kwargs: see `FaceProcessor`.
+            landmarks_videos: of each video, of each of its frames (all, or those that are sampled),
+                of each person: 68 points in pixels of the frame, None who is away. A person keeps
+                the place over all frames. Nobody looks for faces in videos: without landmarks a
+                video is seen as the stock model sees it; `facellm.stock.clips` follows people.
+
+        Raises:
+            FaceLLMError: as for pictures, and landmarks of another number of videos or frames.
+        """
+        shown = {"images": images, "text": text, "videos": videos, "landmarks": landmarks}
+        if landmarks_videos is None:
+            return super().__call__(**shown, **kwargs)
+        if videos is None:
+            raise FaceLLMError("landmarks_videos were given without videos; pass videos too")
+        asked = kwargs.pop("return_metadata", False)
+        inputs = super().__call__(**shown, return_metadata=True, **kwargs)
+        metadata = inputs["video_metadata"]
+        if not asked:
+            inputs.pop("video_metadata")
+        inputs["landmarks_videos"] = video_landmarks(
+            landmarks_videos,
+            metadata,
+            [_frame_size(*one) for one in zip(metadata, make_batched_videos(videos), strict=True)],
+            torch.as_tensor(inputs["video_grid_thw"]),
+            self.video_processor.temporal_patch_size,  # type: ignore[attr-defined]
+            lambda faces: self.points_of(None, [] if faces is None else faces),
+            self.max_faces,
+        )
+        return inputs
+
+
+def _frame_size(metadata: Any, video: Any) -> tuple[int, int]:
+    """Width and height of a video's frames."""
+    if metadata["width"] and metadata["height"]:
+        return int(metadata["width"]), int(metadata["height"])
+    if isinstance(video, str):
+        raise FaceLLMError(
+            "the size of the video's frames is not known; name width and height in video_metadata"
+        )
+    height, width = get_video_size(video)
+    return width, height
 
 
 class FaceQwen3VLConfig(FaceConfig, Qwen3VLConfig):

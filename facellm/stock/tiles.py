@@ -100,6 +100,11 @@ class FaceTilesProcessor(FaceProcessor):
                 "pictures and videos in one call cannot both be given to a model with face regions "
                 "of this family; call once for each"
             )
+        if kwargs.get("landmarks_videos") is not None:
+            raise FaceLLMError(
+                "this family sees a video as pictures and takes no landmarks_videos; give it the "
+                "frames as pictures with landmarks"
+            )
         return super().__call__(images=images, text=text, videos=videos, **kwargs)
 
     def option(self, options: dict[str, Any], name: str) -> Any:
