@@ -79,8 +79,11 @@ def _shape(canvas: np.ndarray, rng: np.random.Generator) -> None:
                     float(rng.uniform(0.3, 2.0)), tone, thick)  # fmt: skip
 
 
-def degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Light from a side, contrast, gamma, blur, low resolution, noise and JPEG, each sometimes."""
+def degrade(grey: np.ndarray, rng: np.random.Generator, least: float = 0.3) -> np.ndarray:
+    """Light from a side, contrast, gamma, blur, low resolution, noise, few greys and JPEG.
+
+    Each sometimes. `least` is the share of its resolution that a picture may be left with.
+    """
     size = grey.shape[0]
     image: np.ndarray = grey.astype(np.float32) / 255
     if rng.random() < 0.3:
@@ -89,12 +92,15 @@ def degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.7:
         image = image.clip(0, 1) ** float(np.exp(rng.normal(0, 0.25)))
         image = (image - 0.5) * rng.uniform(0.45, 1.3) + rng.uniform(0.4, 0.6)
-    if rng.random() < 0.25:
+    kind = rng.random()
+    if kind < 0.25:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.006 * size + 0.6)))
-    elif rng.random() < 0.25:
-        small = max(8, int(size * rng.uniform(0.3, 0.8)))
-        image = cv2.resize(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA),
-                           grey.shape[::-1], interpolation=cv2.INTER_LINEAR)  # fmt: skip
+    elif kind < 0.5:
+        small = max(8, int(size * rng.uniform(least, 0.8)))
+        image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+        if rng.random() < 0.3:  # as old cameras and smoothing filters leave it
+            image = _smoothed(image, rng)
+        image = cv2.resize(image, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.4:
         image = image + rng.standard_normal(image.shape, np.float32) * rng.uniform(0.0, 0.06)
     result = (image.clip(0, 1) * 255).astype(np.uint8)
@@ -103,3 +109,10 @@ def degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         stored = cv2.imencode(".jpg", result, quality)[1]
         return np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE))
     return result
+
+
+def _smoothed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Flat areas with hard edges, in few greys."""
+    greys = int(rng.integers(6, 33))
+    image = cv2.bilateralFilter(image.astype(np.float32), 5, float(rng.uniform(0.05, 0.2)), 2.0)
+    return np.round(image * greys) / greys

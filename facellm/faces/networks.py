@@ -68,16 +68,16 @@ class Landmarker(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _conv(1, 16, 2), _conv(16, 32, 2), Residual(32),
-            _conv(32, 56, 2), Residual(56), Residual(56),
-            _conv(56, 80, 2), Residual(80), _conv(80, 48, 1, 1), nn.Flatten(),
+            _conv(1, 24, 2), _conv(24, 48, 2), Residual(48),
+            _conv(48, 80, 2), Residual(80), Residual(80),
+            _conv(80, 112, 2), Residual(112), Residual(112), _conv(112, 64, 1, 1), nn.Flatten(),
         )  # fmt: skip
         # Unnormalised units die in the first steps, and every face becomes the mean face.
         self.hidden = nn.Sequential(
-            nn.Linear(48 * 36, 144, bias=False), nn.BatchNorm1d(144), nn.ReLU(inplace=True)
+            nn.Linear(64 * 36, 224, bias=False), nn.BatchNorm1d(224), nn.ReLU(inplace=True)
         )
-        self.points = nn.Linear(144, 136)
-        self.face = nn.Linear(144, 1)
+        self.points = nn.Linear(224, 136)
+        self.face = nn.Linear(224, 1)
 
     def forward(self, grey_B1HW: Tensor) -> tuple[Tensor, Tensor]:
         """Points (B, 68, 2) and face logits (B,) of crops (B, 1, 96, 96) in [0, 1]."""

@@ -23,6 +23,8 @@ from facellm.faces.mesh68 import MIRROR_68
 
 TILE = 224
 LEAST_SIDE = 9.0
+LEAST_LEFT = 0.2
+"""Share of its resolution that a close-up may be left with."""
 LEAST_WIDTH = 40.0
 """Smaller faces of a corpus teach nothing that a larger one scaled down does not."""
 
@@ -37,6 +39,12 @@ class Tile:
     def mirrored(self) -> "Tile":
         flipped = self.points * [-1, 1] + [self.grey.shape[1] - 1, 0]
         return Tile(np.ascontiguousarray(self.grey[:, ::-1]), flipped[MIRROR_68])
+
+
+def drawn(tiles: list[Tile], rng: np.random.Generator) -> Tile:
+    """One of them, mirrored or not."""
+    tile = tiles[rng.integers(len(tiles))]
+    return tile.mirrored() if rng.random() < 0.5 else tile
 
 
 def read_tiles(corpus: Path, split: str = "train", most: int = 5000) -> list[Tile]:
@@ -159,13 +167,27 @@ def scene(
         # Hair and shoulders must not hide a face that is there already.
         alone = all(np.hypot(x - t.x, y - t.y) > 2.2 * side + t.side for t in taken)
         taken.append(place)
-        tile = tiles[rng.integers(len(tiles))]
-        tile = tile.mirrored() if rng.random() < 0.5 else tile
+        tile = drawn(tiles, rng)
         if rng.random() < 0.25:
             _place(canvas, decoy(tile, negatives, rng), place, alone, rng)
             continue
         faces.append(_place(canvas, tile, place, alone, rng))
     return degrade(canvas, rng), faces
+
+
+def close_up(
+    tiles: list[Tile], negatives: list[np.ndarray], size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, list[Crop]]:
+    """A square grey picture that one face fills, as cropped and scaled-up pictures show it."""
+    canvas = clutter(negatives, size, rng)
+    x, y = size / 2 + rng.normal(0, 0.08, 2) * size
+    place = Crop(float(x), float(y), size * rng.uniform(0.5, 1.1), float(rng.normal(0, 0.15)))
+    tile = drawn(tiles, rng)
+    if rng.random() < 0.2:
+        _place(canvas, decoy(tile, negatives, rng), place, True, rng)
+        return degrade(canvas, rng, LEAST_LEFT), []
+    face = _place(canvas, tile, place, True, rng)
+    return degrade(canvas, rng, LEAST_LEFT), [face]
 
 
 def _place(

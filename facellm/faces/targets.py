@@ -10,9 +10,12 @@ from torch.nn import functional as F
 from facellm.faces.clutter import clutter, degrade, patch
 from facellm.faces.crop import Crop, crop_around
 from facellm.faces.networks import CROP_SIZE, STRIDE, UNIT_SIDE
-from facellm.faces.scenes import Tile, decoy, head_mask, paste, scene
+from facellm.faces.scenes import LEAST_LEFT, Tile, close_up, decoy, drawn, head_mask, paste, scene
 
 SCENE_SIZE = 192
+CLOSE_SIZE = 96
+CLOSE_UPS = 0.3
+"""Share of the batches whose pictures are small and filled by one face."""
 SMALLEST, LARGEST = 10.0, 150.0
 """Sides of faces, in pixels, that the detector answers for; beyond them it may say anything."""
 WIDEN = 1.3
@@ -36,12 +39,15 @@ def detector_batch(
     tiles: list[Tile], negatives: list[np.ndarray], count: int, rng: np.random.Generator
 ) -> DetectorBatch:
     """Draw scenes and their targets."""
-    cells = SCENE_SIZE // STRIDE
-    grey = np.zeros((count, 1, SCENE_SIZE, SCENE_SIZE), np.float32)
+    close = rng.random() < CLOSE_UPS
+    size = CLOSE_SIZE if close else SCENE_SIZE
+    count = count * SCENE_SIZE // size
+    cells = size // STRIDE
+    grey = np.zeros((count, 1, size, size), np.float32)
     maps = np.zeros((count, 8, cells, cells), np.float32)
     maps[:, 1] = 1
     for index in range(count):
-        picture, faces = scene(tiles, negatives, SCENE_SIZE, rng)
+        picture, faces = (close_up if close else scene)(tiles, negatives, size, rng)
         grey[index, 0] = picture.astype(np.float32) / 255
         for face in faces:
             _draw(maps[index], face)
@@ -113,8 +119,7 @@ def landmark_batch(
     points = np.zeros((count, 68, 2), np.float32)
     face = np.ones(count, np.float32)
     for index in range(count):
-        tile = tiles[rng.integers(len(tiles))]
-        tile = tile.mirrored() if rng.random() < 0.5 else tile
+        tile = drawn(tiles, rng)
         kind = rng.random()
         if mistakes and kind < 0.2:
             face[index] = 0
@@ -126,7 +131,7 @@ def landmark_batch(
         else:
             cut, where = _face_crop(tile, negatives, rng)
             points[index] = where / CROP_SIZE * 2 - 1
-        grey[index, 0] = degrade(cut, rng).astype(np.float32) / 255
+        grey[index, 0] = degrade(cut, rng, LEAST_LEFT).astype(np.float32) / 255
     return LandmarkBatch(*(torch.from_numpy(a) for a in (grey, points, face)))
 
 

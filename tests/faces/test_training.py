@@ -1,6 +1,7 @@
 """The recipe of the built-in finder end to end on a corpus made of one photograph."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -14,9 +15,10 @@ from facellm.core.sample import Face, Provenance, Sample, read_samples, write_sa
 from facellm.faces import GivenFinder, bench, download, label, load_finder, train
 from facellm.faces.builtin import WEIGHTS
 from facellm.faces.clutter import read_negatives
+from facellm.faces.crop import Crop
 from facellm.faces.mean_shape import MEAN_SHAPE
 from facellm.faces.networks import DETECTOR_FIELDS, STRIDE, Detector, Landmarker
-from facellm.faces.scenes import Tile, read_tiles, scene
+from facellm.faces.scenes import Tile, close_up, read_tiles, scene
 from facellm.faces.store import load_half, save_half
 from facellm.faces.targets import (
     SCENE_SIZE,
@@ -26,6 +28,7 @@ from facellm.faces.targets import (
     landmark_loss,
 )
 
+Compose = Callable[..., tuple[np.ndarray, list[Crop]]]
 TERMS = Provenance(source="scikit-image", licence="public domain", subject_id="astronaut")
 
 
@@ -58,7 +61,8 @@ def test_mirrored_tiles_rename_their_points(corpus: Path) -> None:
     assert flipped.grey[y, width - 1 - x] == tile.grey[y, x]
 
 
-def test_scenes_say_where_their_faces_are() -> None:
+@pytest.mark.parametrize("compose", [scene, close_up])
+def test_scenes_say_where_their_faces_are(compose: Compose) -> None:
     """A tile that is white where its points are: the scene must be bright in the stated crop."""
     points = MEAN_SHAPE * 50 + [112, 80]
     tile = Tile(np.full((224, 224), 255, np.uint8), points)
@@ -66,7 +70,7 @@ def test_scenes_say_where_their_faces_are() -> None:
     rng = np.random.default_rng(3)
     inside, outside = [], []
     for _ in range(30):
-        picture, faces = scene([tile], dark, SCENE_SIZE, rng)
+        picture, faces = compose([tile], dark, SCENE_SIZE, rng)
         if len(faces) != 1:
             continue
         cut = faces[0].cut(picture, 32)
