@@ -126,7 +126,7 @@ def caption(
     column: Annotated[str | None, typer.Option(help="Where lists have their paths.")] = None,
     fps: Annotated[float, typer.Option(help="Frames of a video to read a second.")] = 2.0,
     sample: Annotated[
-        str, typer.Option(help="uniform, or peaks: the frames where most moves.")
+        str, typer.Option(help="uniform; change: frames unlike the last; peaks: where most moves.")
     ] = "uniform",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again.")] = False,
     model: Model = None,

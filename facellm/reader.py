@@ -112,8 +112,8 @@ class FaceReader:
 
         Args:
             path: anything FFmpeg reads: mp4, mkv, webm, avi, gif.
-            fps: frames read a second of the clip's time; with `peaks`, at most.
-            sample: `uniform`, or `peaks`: where most moves.
+            fps: frames read a second of the clip's time; with `change` and `peaks`, at most.
+            sample: `uniform`; `change`: frames unlike the last one read; `peaks`: where most moves.
 
         A clip that breaks off is read as far as it goes; `problem` says so. Memory holds a few
         frames, whatever the length.

@@ -69,7 +69,7 @@ async def with_frames(
         _url(clip), FaceClipIO(frames), fetch_timeout=envs.VLLM_VIDEO_FETCH_TIMEOUT
     )
     shown = [ShownFrame(number, time, image, None) for number, (time, image) in enumerate(read)]
-    people = await asyncio.to_thread(people_shown, shown, find, most_faces, "of the request")
+    people = await asyncio.to_thread(people_shown, shown, find, most_faces, VIDEO)
     pictures = [
         {"type": "image_pil", "image_pil": {"image": frame.image, "landmarks": points}}
         for frame, points in zip(shown, people, strict=True)

@@ -58,7 +58,8 @@ def run(
     """
     kind = _format(choices)
     if choices.sample not in get_args(Sampling):
-        raise FaceLLMError(f"no sampling {given(choices.sample)}; expected uniform or peaks")
+        known = ", ".join(get_args(Sampling))
+        raise FaceLLMError(f"no sampling {given(choices.sample)}; expected one of {known}")
     if choices.engine not in ENGINES:
         raise FaceLLMError(f"no engine {given(choices.engine)}; known: {', '.join(ENGINES)}")
     if choices.executor not in get_args(Executor):

@@ -8,7 +8,7 @@ asked about clips in the form in which it has learned from them.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,13 @@ from PIL import Image
 
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Face, Frame
-from facellm.faces.sampling import LOOK_EVERY, Looked, Sampling, moving, nearest, peaks
+from facellm.faces.sampling import LOOK_EVERY, Looked, moving, nearest, peaks
 from facellm.faces.track import FORGET, Tracker
 from facellm.faces.video import frames
 
 FRAMES = 16
 """Of one clip at most, unless said."""
+Spread = Literal["uniform", "peaks"]
 T = TypeVar("T")
 
 
@@ -38,7 +39,7 @@ class ShownFrame(NamedTuple):
 
 
 def frames_shown(
-    path: Path, count: int = FRAMES, how: Sampling = "uniform", known: Sequence[Frame] = ()
+    path: Path, count: int = FRAMES, how: Spread = "uniform", known: Sequence[Frame] = ()
 ) -> list[ShownFrame]:
     """At most `count` frames of a clip, in order of time.
 
@@ -155,7 +156,7 @@ def _bare(faces: Sequence[Face]) -> bool:
     return any(face.points is None for face in faces)
 
 
-def _numbers(looked: list[Looked], count: int, how: Sampling) -> list[int]:
+def _numbers(looked: list[Looked], count: int, how: Spread) -> list[int]:
     """Of evenly spread frames, first and last among them; of peaks of motion, those there are."""
     if how == "uniform":
         return _spread([frame.number for frame in looked], count)

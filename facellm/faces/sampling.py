@@ -1,4 +1,4 @@
-"""Which frames of a clip are worth looking at: evenly in time, or where something moves."""
+"""Which frames of a clip are worth looking at: evenly in time, where it changes, or moves most."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,11 +10,14 @@ import numpy as np
 from facellm.core.errors import FaceLLMError
 from facellm.faces.video import Moment, duration, frames
 
-Sampling = Literal["uniform", "peaks"]
+Sampling = Literal["uniform", "change", "peaks"]
 LOOK_EVERY = 0.1
 """Seconds between the frames that are looked at for motion."""
 THUMB = 64
 PROMINENCE = 0.1
+CHANGED = 0.01
+"""Mean difference of grey thumbnails, in [0, 1], from which two frames are not the same: a head
+that turns, a smile that fills the picture; more than what compression adds to a still one."""
 
 
 class Looked(NamedTuple):
@@ -32,8 +35,9 @@ def sampled(path: Path, fps: float, how: Sampling = "uniform") -> Iterator[Momen
 
     Args:
         path: a video file.
-        fps: frames a second of the clip's time: that many, evenly (`uniform`), or at most that
-            many, at the peaks of motion (`peaks`, which decodes the clip twice).
+        fps: frames a second of the clip's time: that many, evenly (`uniform`); those of them that
+            differ from the one read before (`change`); or at most that many, at the peaks of motion
+            (`peaks`, which decodes the clip twice).
         how: see `fps`.
 
     Raises:
@@ -41,8 +45,9 @@ def sampled(path: Path, fps: float, how: Sampling = "uniform") -> Iterator[Momen
     """
     if fps <= 0:
         raise FaceLLMError(f"{fps:g} frames a second; expected a rate above 0")
-    if how == "uniform":
-        return frames(path, every=1 / fps)
+    if how != "peaks":
+        evenly = frames(path, every=1 / fps)
+        return changed(evenly) if how == "change" else evenly
     looked = moving(frames(path, every=min(LOOK_EVERY, 1 / fps)))
     most = max(1, round((duration(path) or looked[-1].time) * fps))
     return frames(path, only=set(peaks(looked, most, 1 / fps)) or {looked[0].number})
@@ -53,14 +58,30 @@ def moving(moments: Iterable[Moment]) -> list[Looked]:
     looked: list[Looked] = []
     before: np.ndarray | None = None
     for moment in moments:
-        thumb = cv2.resize(
-            cv2.cvtColor(moment.image, cv2.COLOR_RGB2GRAY), (THUMB, THUMB),
-            interpolation=cv2.INTER_AREA,
-        ).astype(np.int16)  # fmt: skip
-        score = 0.0 if before is None else float(np.abs(thumb - before).mean() / 255)
+        thumb = _thumbnail(moment)
+        score = 0.0 if before is None else _difference(thumb, before)
         looked.append(Looked(moment.number, moment.time, score))
         before = thumb
     return looked
+
+
+def changed(moments: Iterable[Moment]) -> Iterator[Moment]:
+    """The first frame, and each that differs by `CHANGED` from the last one given."""
+    last: np.ndarray | None = None
+    for moment in moments:
+        thumb = _thumbnail(moment)
+        if last is None or _difference(thumb, last) >= CHANGED:
+            last = thumb
+            yield moment
+
+
+def _thumbnail(moment: Moment) -> np.ndarray:
+    grey = cv2.cvtColor(moment.image, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey, (THUMB, THUMB), interpolation=cv2.INTER_AREA).astype(np.int16)
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one - other).mean() / 255)
 
 
 def nearest(looked: list[Looked], time: float) -> int:

@@ -33,7 +33,10 @@ def model(tmp_path: Path) -> Path:
         (["{in}", "--out", "{tmp}/gone/a.csv"], "create it first"),
         (["{in}", "--out", "{tmp}"], "names no format"),
         (["{tmp}/gone", "--out", "{tmp}/a.csv"], "no such file or folder"),
-        (["{in}", "--out", "{tmp}/a.csv", "--sample", "often"], "expected uniform or peaks"),
+        (
+            ["{in}", "--out", "{tmp}/a.csv", "--sample", "often"],
+            "one of uniform, change, peaks",
+        ),
         (["{in}", "--out", "{tmp}/a.csv", "--fps", "0"], "expected a rate above 0"),
         (["{in}", "--out", "{tmp}/a.csv", "--engine", "magic"], "known: transformers, vllm"),
         (["{in}", "--out", "{tmp}/a.csv", "--executor", "slurm"], "expected local or ray"),

@@ -119,6 +119,23 @@ def test_peaks_are_fewer_frames(tmp_path: Path) -> None:
     assert 1 <= told["frames"] <= 8
 
 
+def test_a_clip_that_stands_still_is_read_once_until_it_changes(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", 10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr0"
+        for n in range(40):
+            shade = 90 if n < 20 else 140 if n < 30 else 141  # one jump, and one less than a step
+            image = np.full((48, 64, 3), shade, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        container.mux(stream.encode())
+    settings = SETTINGS.model_copy(update={"sample": "change", "fps": 5.0})
+    do(job(tmp_path / "out.parquet", path, settings=settings))
+    assert pd.read_parquet(tmp_path / "out.parquet")["frame"].drop_duplicates().tolist() == [0, 20]
+
+
 def test_tar_shards(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "in", 5)
     (folder / "00001.json").write_text("{}")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from captioning import do, job, quietly, write_clip, write_pictures
@@ -115,6 +116,34 @@ def test_death_at_every_single_file_operation(tmp_path: Path) -> None:
         in_a_process(job(out, folder))
         assert results(out) == results(whole), f"after death at file operation {operation}"
     assert operation > 20
+
+
+def on_a_full_disk(one: Job, most: int, said: Any) -> None:
+    """Do the job where no file can grow beyond `most` bytes, which is how a full disk looks."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    try:
+        do(one)
+    except FaceLLMError as error:
+        said.put(str(error))
+
+
+@pytest.mark.parametrize("at", ["a part", "the table"])
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, at: str) -> None:
+    folder = write_pictures(tmp_path / "in", 60)
+    whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"
+    in_a_process(job(whole, folder))
+    most = {"a part": 2000, "the table": whole.stat().st_size - 1}[at]
+    said = FORK.SimpleQueue()
+    process = FORK.Process(target=on_a_full_disk, args=(job(out, folder), most, said))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    message = "" if said.empty() else said.get()
+    assert "cannot write beside" in message and "run the same command again" in message
+    assert not out.exists() and not list(tmp_path.rglob("*.new"))
+    assert (parts_of(out) > 0) is (at == "the table")
+    in_a_process(job(out, folder))
+    assert results(out) == results(whole)
 
 
 def test_two_runs_of_one_job_do_not_meet(tmp_path: Path) -> None:

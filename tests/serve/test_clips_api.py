@@ -88,7 +88,7 @@ def test_what_is_no_clip_is_refused_in_words(
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(99))
     for parts, problem in (
-        ([shown(url_of(still))], "no face in any of the 3 frames shown of clip 'of the request'"),
+        ([shown(url_of(still))], "no face in any of the 3 frames shown of clip 'video_url'"),
         ([shown(url_of(cut))], "the clip' is not readable as a video"),
         ([shown("data:video/mp4;base64,%%")], "the video is not valid base64"),
         ([shown("data:video/mp4,abc")], "the video URL is not data:video/…;base64,…"),
