@@ -19,7 +19,7 @@ import typer
 from facellm.checkpoint import checkpoint_folder
 from facellm.core.errors import FaceLLMError, one_line
 from facellm.core.recipe import load
-from facellm.train.evaluate import Answerer
+from rl.answerer import Answerer
 from rl.recipe import Recipe
 from rl.report import Asked, Scores, compared, held_out_questions, in_words, scores
 
@@ -69,17 +69,18 @@ def measure(recipe: Recipe, ways: Ways) -> dict[str, Any]:
 
 def _against(asked: Asked, before: list[Scores], after: list[Scores]) -> dict[str, Any]:
     """Rewards of the mean run, and each later run's own difference to the mean earlier one."""
-    base = _mean(before)
+    base = mean_scores(before)
     numbers = {}
     for name in base:
-        row = compared(name, base, _mean(after), asked.subjects)
+        row = compared(name, base, mean_scores(after), asked.subjects)
         row["runs"] = [float(np.nanmean(run[name] - base[name])) for run in after]
         print(f"{asked.corpus.name} {asked.task} {name}: {in_words(row)}", flush=True)
         numbers[name] = row
     return numbers
 
 
-def _mean(runs: list[Scores]) -> Scores:
+def mean_scores(runs: list[Scores]) -> Scores:
+    """The mean of each answer's scores over runs."""
     return {name: np.mean([run[name] for run in runs], axis=0) for name in runs[0]}
 
 
@@ -93,13 +94,14 @@ def table(found: dict[str, Any], ways: Ways) -> str:
             lines += [f"### {corpus}: {task}", "| | " + " | ".join(pairs) + " |"]
             lines += ["|---" * (len(pairs) + 1) + "|"]
             for name in next(iter(pairs.values())):
-                cells = [_cell(pair[name]) for pair in pairs.values()]
+                cells = [cell(pair[name]) for pair in pairs.values()]
                 lines.append(f"| {name} | " + " | ".join(cells) + " |")
             lines.append("")
     return "\n".join(lines)
 
 
-def _cell(row: dict[str, Any]) -> str:
+def cell(row: dict[str, Any]) -> str:
+    """A comparison in a table: before and after, the difference, those of single runs."""
     off = row["difference"]
     ends = "" if off["low"] is None else f" [{off['low']:+.3f}, {off['high']:+.3f}]"
     clear = off["low"] is not None and (off["low"] > 0 or off["high"] < 0)

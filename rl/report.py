@@ -12,7 +12,8 @@ from eval.metrics.paired import paired_means
 from facellm.core.recipe import check
 from facellm.core.sample import Sample
 from facellm.core.statistics import cluster_mean
-from facellm.train.evaluate import ASKED, Answerer, held_out
+from facellm.train.evaluate import ASKED, held_out
+from rl.answerer import Answerer
 from rl.recipe import Recipe
 from rl.rewards import Truth
 from rl.rubric import Rubric
@@ -87,6 +88,27 @@ def scores(rubric: Rubric, model: Answerer, asked: Asked) -> Scores:
     for reward in every.rewards():
         found[reward.name] = _column(reward.function(completions=texts, truth=rows))
     return {name: column for name, column in found.items() if not np.isnan(column).all()}
+
+
+def kept_scores(recipe: Recipe, model: Path, asked: Sequence[Asked], kept: Path) -> list[Scores]:
+    """The scores of a model for each of `asked`; those in `kept` are read again if they fit."""
+    of = recipe.model_dump(mode="json", include={"rubric", "tasks", "corpora", "evaluate", "seed"})
+    of |= {"model": str(model.resolve())}
+    if kept.is_file():
+        held = json.loads(kept.read_text(encoding="utf-8"))
+        if held["of"] == of:
+            return [{name: _column(own) for name, own in rows.items()} for rows in held["scores"]]
+    answerer = Answerer(model, use_cpu=recipe.use_cpu)
+    found = [scores(recipe.rubric, answerer, one) for one in asked]
+    plain = [
+        {name: [None if np.isnan(x) else float(x) for x in own] for name, own in rows.items()}
+        for rows in found
+    ]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part")
+    part.write_text(json.dumps({"of": of, "scores": plain}) + "\n", encoding="utf-8")
+    part.replace(kept)
+    return found
 
 
 def compared(name: str, before: Scores, after: Scores, subjects: Sequence[str]) -> Row:

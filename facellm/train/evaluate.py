@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, AutoProcessor, BatchFeature
 
 import facellm.model  # noqa: F401  (registers the classes that the Auto classes return)
 from facellm.core.errors import FaceLLMError, one_line
@@ -74,12 +75,15 @@ class Answerer:
                 padding_side="left",
             )
             inputs.pop("token_type_ids", None)
-            tokens = self.model.generate(
-                **inputs.to(self.device), max_new_tokens=MAX_NEW_TOKENS, **self.sampling
-            )
-            new = tokens[:, inputs["input_ids"].shape[1] :]
+            new = self.drawn(inputs.to(self.device))
             answers += self.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
         return answers
+
+    def drawn(self, inputs: BatchFeature) -> Tensor | list[list[int]]:
+        """Ids of the answer to each row, with what ends it."""
+        tokens = self.model.generate(**inputs, max_new_tokens=MAX_NEW_TOKENS, **self.sampling)
+        new: Tensor = tokens[:, inputs["input_ids"].shape[1] :]
+        return new
 
     def _prompt(self, question: str) -> str:
         content = [{"type": "image"}, {"type": "text", "text": question}]

@@ -20,7 +20,7 @@ import torch
 from data_engine.verify.check import verify
 from data_engine.verify.claims import Policy
 from facellm.core.errors import FaceLLMError
-from facellm.train.evaluate import Answerer
+from rl.answerer import Answerer
 from rl.improve.recipe import Improvement
 from rl.prompts import Prompts
 from rl.recipe import Recipe as Reinforcement

@@ -15,7 +15,8 @@ from typing import Any
 from facellm.checkpoint import checkpoint_folder
 from facellm.core.recipe import claim, dump
 from facellm.core.statistics import cluster_mean
-from facellm.train.evaluate import Answerer, held_out
+from facellm.train.evaluate import held_out
+from rl.answerer import Answerer
 from rl.improve.gather import ROWS, gather
 from rl.improve.recipe import Improvement
 from rl.report import questions, report

@@ -17,7 +17,7 @@ from eval.question import Question
 from facellm.core.statistics import cluster_mean
 from facellm.tasks import TASKS
 from facellm.tasks.base import Scored
-from facellm.train.evaluate import Answerer
+from rl.answerer import Answerer
 from rl.preferences.recipe import Preferences
 from rl.preferences.sets import Set, read_sets
 from rl.rewards import Truth

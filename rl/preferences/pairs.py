@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import torch
 
 from facellm.core.errors import FaceLLMError
-from facellm.train.evaluate import MAX_NEW_TOKENS, Answerer
+from facellm.train.evaluate import MAX_NEW_TOKENS
+from rl.answerer import Answerer
 from rl.improve.gather import Asked, answers, drawn
 from rl.preferences.recipe import Preferences
 from rl.preferences.sets import drawn_sets
