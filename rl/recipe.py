@@ -95,6 +95,8 @@ class Recipe(Learning):
     max_completion_length: int = Field(default=240, gt=0)
     """Tokens; a longer answer is cut, and does not parse."""
 
+    deepspeed: Literal[0, 2] = 0
+    """ZeRO stage, for runs of several processes."""
     rollouts: Literal["transformers", "vllm"] = "transformers"
     """What draws the answers."""
     vllm: Vllm = Vllm()
@@ -122,6 +124,11 @@ class Recipe(Learning):
             raise ValueError("save_steps must be a multiple of num_iterations, or answers are lost")
         if self.schedule == "utility" and self.pool is None:
             raise ValueError("schedule utility draws from a pool; name its size, such as pool: 512")
+        if self.rubric.looked is not None and "region_encoder" not in self.train:
+            raise ValueError(
+                "rubric.looked scores where the region encoder looks, which rests in this run; add "
+                "region_encoder to train, or take looked out"
+            )
         if self.rollouts == "vllm" and (self.temperature, self.top_p) != (1.0, 1.0):
             raise ValueError(
                 "rollouts vllm compares log-probabilities with the trainer's, which temperature "

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
+from data_engine.teachers.options import TeacherOptions
 from facellm.core.facs import PROTOCOLS
 from facellm.core.recipe import Part, no_option
 from rl import rewards
@@ -54,6 +56,28 @@ class Repetition(Weighed):
     n: int = Field(default=5, gt=0)
 
 
+class Looked(Weighed):
+    """Attention of the region encoder, which must be learning (`rl.rewards.looked`)."""
+
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    """Share of a unit's attention inside its regions from which it was looked at."""
+
+
+class Judge(Weighed):
+    """A language model behind any OpenAI-compatible server."""
+
+    endpoint: TeacherOptions
+    """`model`, `base_url` and what else a teacher of the data engine takes; it is asked at
+    temperature 0 unless this says otherwise."""
+    cache: Path = Path("runs/judge.sqlite")
+    """File of finished calls: the same answer is judged once."""
+
+    @field_validator("endpoint", mode="before")
+    @classmethod
+    def _steady(cls, value: Any) -> Any:
+        return {"temperature": 0.0, **value} if isinstance(value, dict) else value
+
+
 class Reward(NamedTuple):
     """One reward of a rubric, ready to be called as TRL does."""
 
@@ -79,6 +103,8 @@ class Rubric(Part):
     choice: Weighed | None = None
     attributes: Weighed | None = None
     age: Weighed | None = None
+    looked: Looked | None = None
+    judge: Judge | None = None
     length: Length | None = None
     repetition: Repetition | None = None
 

@@ -33,6 +33,7 @@ MAY_KNOW = {
         "facellm.tasks",
         "facellm.faces",
         "facellm.model",
+        "facellm.stock",
         "facellm.train",
         "facellm.checkpoint",
         "eval.fairness",
@@ -40,7 +41,9 @@ MAY_KNOW = {
         "eval.faithfulness",
         "eval.metrics",
         "eval.question",
+        "data_engine.teachers",
         "data_engine.verify",
+        "data_engine.writers.brief",
     },
     "facellm/draw": {"facellm.core", "facellm.evidence_map"},
 }

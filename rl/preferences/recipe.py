@@ -57,6 +57,14 @@ class Preferences(Learning):
     """Pairs in a forward pass."""
     lr_scheduler_type: Scheduler = "cosine"
 
+    @model_validator(mode="after")
+    def _asked(self) -> "Preferences":
+        if self.rubric.looked is not None:
+            raise ValueError(
+                "rubric.looked is scored while GRPO learns, not for pairs; take it out"
+            )
+        return self
+
     def asking(self) -> Reinforcement:
         """What is asked and measured, as a reinforcement run does it."""
         same = {"output_dir", "seed", "tasks", "evaluate", "use_cpu"}

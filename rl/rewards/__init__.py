@@ -15,7 +15,9 @@ from rl.rewards.consistency import consistency
 from rl.rewards.format import grammar
 from rl.rewards.grounding import grounding
 from rl.rewards.hallucination import hallucination
+from rl.rewards.judge import judge
 from rl.rewards.length import length
+from rl.rewards.looked import looked
 from rl.rewards.parts import age, attributes, choice, expression
 from rl.rewards.repetition import repetition
 from rl.rewards.score import score
@@ -35,7 +37,9 @@ __all__ = [
     "grammar",
     "grounding",
     "hallucination",
+    "judge",
     "length",
+    "looked",
     "repetition",
     "score",
     "text_of",
