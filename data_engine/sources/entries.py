@@ -78,7 +78,21 @@ def json_records(path: Path) -> Iterator[JsonRecord]:
             raise FaceLLMError(
                 f"{_where(path, number)}: {given(value)} is no record; expected an object {{…}}"
             )
+        if not _writable(value):
+            raise FaceLLMError(
+                f"{_where(path, number)}: holds half of a character, such as \\ud83d without its "
+                "other half; expected whole ones"
+            )
         yield JsonRecord(path, number, value)
+
+
+def _writable(value: dict[str, Any]) -> bool:
+    """Whether a file can hold the record: JSON can escape halves of characters, UTF-8 has none."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def json_files(path: Path) -> list[Path]:
@@ -111,10 +125,12 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
                 try:
                     yield number, json.loads(line.decode("utf-8-sig"))
                 except json.JSONDecodeError as error:
-                    at = f"{error.msg} at character {error.pos + 1}"
+                    at = f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
                     raise FaceLLMError(f"{_where(path, number)}: no json: {at}") from None
                 except UnicodeDecodeError:
                     raise FaceLLMError(f"{_where(path, number)}: expected UTF-8") from None
+                except (ValueError, RecursionError) as error:
+                    raise FaceLLMError(f"{_where(path, number)}: no json: {error}") from None
 
 
 def _list(path: Path) -> Iterator[tuple[int, Any]]:
@@ -125,6 +141,8 @@ def _list(path: Path) -> Iterator[tuple[int, Any]]:
         raise FaceLLMError(f"{path.name}:{error.lineno}: no json: {error.msg}{hint}") from None
     except UnicodeDecodeError:
         raise FaceLLMError(f"{path.name}: expected UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise FaceLLMError(f"{path.name}: no json: {error}") from None
     if not isinstance(values, list):
         raise FaceLLMError(f"{path.name}: expected a list of records [{{…}}, …]")
     yield from enumerate(values, 1)

@@ -44,20 +44,30 @@ def read_body(body: str, model: str) -> Completion | CallFailure:
         choice = payload["choices"][0]
         message = choice["message"]
         text, refusal = message.get("content"), message.get("refusal")
-    except (ValueError, LookupError, TypeError, AttributeError):
+        finish, usage = choice.get("finish_reason"), payload.get("usage")
+        named = payload.get("model") or model
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return CallFailure(reason="schema", detail="the server's answer is no chat completion")
-    usage = payload.get("usage") or {}
-    tokens = {k: usage.get(k) or 0 for k in ("prompt_tokens", "completion_tokens")}
+    tokens = usage if isinstance(usage, dict) else {}
     completion = Completion(
-        text=text if isinstance(text, str) else "",
-        usage={k: v for k, v in tokens.items() if isinstance(v, int)},
-        finish_reason=choice.get("finish_reason"),
-        model=str(payload.get("model") or model),
+        text=_sound(text) if isinstance(text, str) else "",
+        usage={k: _count(tokens.get(k)) for k in ("prompt_tokens", "completion_tokens")},
+        finish_reason=_sound(finish) if isinstance(finish, str) else None,
+        model=_sound(str(named)),
     )
     if refusal or completion.finish_reason == "content_filter":
-        return CallFailure(reason="refusal", detail=str(refusal or "content filter")[:200],
+        return CallFailure(reason="refusal", detail=_sound(str(refusal or "content filter"))[:200],
                            completion=completion)  # fmt: skip
     return completion
+
+
+def _sound(text: str) -> str:
+    """The text without halves of characters, which JSON can hold and no file can."""
+    return text.encode(errors="replace").decode()
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def judge_completion(
@@ -91,7 +101,7 @@ def judge_completion(
 def _off_schema(text: str, schema: dict[str, Any]) -> str:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "the text is not JSON"
     if not isinstance(value, dict):
         return "the text is JSON but no object"

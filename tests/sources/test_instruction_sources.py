@@ -182,6 +182,14 @@ def test_broken_json_is_named_by_its_line(chat, tmp_path, out):
     file.write_bytes(b'{"a": "\xff"}\n')
     with pytest.raises(FaceLLMError, match=r"c.jsonl:1: expected UTF-8"):
         read("sharegpt", file, out)
+    for line, problem in [
+        ("[" * 100_000, "no json: maximum recursion"),
+        ('{"a": ' + "1" * 5000 + "}", "no json: Exceeds the limit"),
+        ('{"a": "half \\ud83d"}', "holds half of a character"),
+        ('{"a": "\t"}', "no json: Invalid control character at character 8"),
+    ]:
+        with pytest.raises(FaceLLMError, match=rf"c.jsonl:2: {problem}"):
+            read("sharegpt", write(tmp_path / "c.jsonl", "", line), out)
     file = write(tmp_path / "c.json", "[", '{"conversations": []},', "{oops}]")
     with pytest.raises(FaceLLMError, match=r"c.json:3: no json"):
         read("sharegpt", file, out)

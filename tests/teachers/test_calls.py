@@ -80,6 +80,8 @@ def test_a_file_that_is_no_cache_is_named(tmp_path):
         ('{"choices": []}', "schema"),
         ('{"choices": [{}]}', "schema"),
         ('{"choices": [null]}', "schema"),
+        ('{"choices": [[1]]}', "schema"),
+        ("[" * 100_000, "schema"),
         (body(content=None, refusal="no"), "refusal"),
     ],
 )
@@ -91,6 +93,15 @@ def test_bodies_that_are_no_completion(text, reason):
 def test_a_body_without_usage_or_text_is_read():
     result = read_body(body(content=None), "m")
     assert isinstance(result, Completion) and result.text == "" and result.model == "m"
+
+
+@pytest.mark.parametrize("usage", [[1], "many", {"prompt_tokens": "ten"}, {"prompt_tokens": -1}])
+def test_odd_accounts_and_halves_of_characters_lose_no_text(usage):
+    choice = {"finish_reason": 3, "message": {"content": "a smile \ud83d"}}
+    result = read_body(json.dumps({"choices": [choice], "usage": usage, "model": ["m"]}), "m")
+    assert isinstance(result, Completion) and result.text == "a smile ?"
+    assert result.usage == {"prompt_tokens": 0, "completion_tokens": 0}
+    assert Completion.model_validate_json(result.model_dump_json()) == result
 
 
 SCHEMA = {"type": "object", "required": ["accept"]}
