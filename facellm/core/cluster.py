@@ -14,7 +14,7 @@ def connected(workers: int) -> Any:
         workers: CPUs of a cluster that is started here.
 
     Raises:
-        FaceLLMError: Ray is not installed.
+        FaceLLMError: Ray is not installed, or does not start or answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -28,9 +28,21 @@ def connected(workers: int) -> Any:
             "executor ray needs Ray; install it with: pip install 'facellm[cluster]'"
         ) from None
     if not ray.is_initialized():
-        here: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
-        ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False, **here)
+        _join(ray, workers)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
+
+
+def _join(ray: Any, workers: int) -> None:
+    address = os.environ.get("RAY_ADDRESS")
+    here = {} if address else {"num_cpus": workers}
+    try:
+        ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False, **here)
+    except Exception as error:  # a bare one where a process of Ray's is late on a busy machine
+        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        tried = f"answer at RAY_ADDRESS={address}" if address else "start on this machine"
+        raise FaceLLMError(
+            f"Ray does not {tried}: {reason}; try again when it is less busy, or work without Ray"
+        ) from None
