@@ -85,7 +85,7 @@ def apply(step: Step, items: Iterable[Item], folder: Path, tally: Tally) -> Iter
     while True:
         try:
             for output in step.run(taken, folder):
-                if not isinstance(output, (Sample, Clip, Row, Reject)):
+                if not isinstance(output, (Row, Sample, Clip, Reject)):
                     raise FaceLLMError(
                         f"step {step.name} gave a {type(output).__name__}; "
                         "expected samples, clips, rows or rejects"

@@ -9,6 +9,7 @@ A teacher step takes the same drafts from `drafts_over` and rewords them.
 import random
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -37,6 +38,11 @@ class Writing(Record):
     for one of each."""
     seed: int = 0
     style: Style = Style()
+
+    @cached_property
+    def made(self) -> dict[str, Writer]:
+        """The writers by their names."""
+        return {name: WRITERS[name](self.style) for name in self.writers}
 
     @field_validator("writers", mode="before")
     @classmethod
@@ -98,9 +104,10 @@ def drafts_of(item: Sample | Clip, options: Writing) -> list[Draft]:
         # One seed a writer: asking for one more kind of text leaves the others as they were.
         key = f"{options.seed}:{name}:{item.id}"
         count = _count(mean, key)
-        if count:
+        writer = options.made[name]
+        if count and writer.fits(item):
             rng.seed(key)
-            drafts += _take(WRITERS[name](options.style), item, rng, count)
+            drafts += _take(writer, item, rng, count)
     if not drafts:
         drafts = _at_least_one(item, options)
     return drafts
@@ -110,7 +117,7 @@ def _at_least_one(item: Sample | Clip, options: Writing) -> list[Draft]:
     rng = random.Random(f"{options.seed}:{item.id}")
     for name in rng.sample([*options.writers], len(options.writers)):
         if WRITERS[name].needs_labels:
-            found = _take(WRITERS[name](options.style), item, rng, 1)
+            found = _take(options.made[name], item, rng, 1)
             if found:
                 return found
     return []
@@ -125,7 +132,7 @@ def pair_drafts(first: Sample, second: Sample, options: Writing) -> list[Draft]:
         key = f"{options.seed}:{name}:{first.id}:{second.id}"
         count = _count(mean, key)
         if count:
-            writer = WRITERS[name](options.style)
+            writer = options.made[name]
             drafts += islice(writer.pair(first, second, random.Random(key)), count)
     return drafts
 

@@ -11,7 +11,7 @@ it), `forbidden:identity` and so on, `hedge`, `leak`, `unrelated`, `no_refusal`,
 `wrong_answer:head_pose` and so on for the tasks with exact answers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from data_engine.verify.attributes import attribute_problems, mentions
@@ -33,20 +33,29 @@ STRICT = Policy()
 NO_FACE = Problem("wrong_face", "the text describes a face; the picture shows none")
 
 
+def _labelled(units: Iterable[int], known: Mapping[int, float]) -> tuple[int, int, int]:
+    """How many of the units are labelled, the strongest of them and its step; 0s for none."""
+    count = acting = strongest = 0
+    for n in units:
+        if n in known:
+            count += 1
+            step = int(known[n] + 0.5)
+            if step > strongest or not acting:
+                acting, strongest = n, step
+    return count, acting, strongest
+
+
 def _unit(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
     known = labels.action_units or {}
-    # Steps of the labelled units among the alternatives, mostly of one.
-    steps = {n: int(known[n] + 0.5) for n in claim.units if n in known}
-    acting = max(steps, key=steps.__getitem__, default=0)
-    strongest = steps.get(acting, 0)
-    if claim.denied and steps:
+    rated, acting, strongest = _labelled(claim.units, known)
+    if claim.denied and rated:
         if strongest <= policy.tolerance:
             return None
         detail = f"the text denies {_named(acting)}, which acts ({intensity_word(strongest)})"
         return Problem(f"negation:AU{acting}", detail)
     name = claim.units[0]
     if not strongest:
-        if len(steps) == len(claim.units):
+        if rated == len(claim.units):
             return Problem(f"wrong_unit:AU{name}", f"{_named(name)} does not act")
         if policy.unlabelled == "allow":
             return None
@@ -59,7 +68,8 @@ def _unit(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
         detail = f"no label says how strongly {_named(acting)} acts; cite it as (AU{acting})"
         return Problem(f"unsupported:AU{acting}", detail)
     least, most = claim.low - policy.tolerance, claim.high + policy.tolerance
-    if any(step and least <= step <= most for step in steps.values()):
+    steps = (int(known[n] + 0.5) for n in claim.units if n in known)
+    if least <= strongest <= most or any(step and least <= step <= most for step in steps):
         return None
     detail = f"{_named(acting)} is {intensity_word(strongest)}"
     return Problem(f"wrong_intensity:AU{name}", detail)
@@ -72,8 +82,9 @@ def _named(number: int) -> str:
 def _emotion(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
     noun = claim.emotions[0]
     allowed = {labels.emotion} if labels.emotion else set()
-    for word in words(labels.expression or ""):
-        allowed |= set(EMOTIONS_OF.get(word, ()))
+    if labels.expression:
+        for word in words(labels.expression):
+            allowed |= set(EMOTIONS_OF.get(word, ()))
     if claim.denied:
         if noun == labels.emotion and len(claim.emotions) == 1:
             return Problem(f"negation:{noun}", f"the text denies {noun}, which the face shows")
@@ -131,26 +142,30 @@ def _agreeing(problems: Sequence[Problem | None]) -> Problem | None:
 
 
 def _faces(numbers: tuple[int, ...], facts: Sequence[FaceLabels]) -> Sequence[FaceLabels]:
+    if not numbers:
+        return facts
     chosen = [facts[n - 1 if n > 0 else n] for n in numbers if 0 < n <= len(facts) or n == -1]
     return chosen or facts
 
 
 def _said(
     said: Said, facts: Sequence[FaceLabels], asked: tuple[int, ...], policy: Policy
-) -> Iterator[Problem]:
+) -> list[Problem]:
     faces = _faces(said.faces or asked, facts)
+    found: list[Problem] = []
     if not faces:
-        return
+        return found
     for claim in said.claims:
         problem = _claim(claim, faces[0], policy)
         if problem is not None and len(faces) > 1:
             problem = _agreeing([_claim(claim, labels, policy) for labels in faces])
         if problem is not None:
-            yield problem
+            found.append(problem)
     if said.pose:
         problem = _agreeing([_pose(said.pose, labels, policy) for labels in faces])
         if problem is not None:
-            yield problem
+            found.append(problem)
+    return found
 
 
 def _sides(claims: Sequence[Claim]) -> Iterator[Problem]:
@@ -165,11 +180,12 @@ def _sides(claims: Sequence[Claim]) -> Iterator[Problem]:
 
 
 def _contradictions(claims: Sequence[Claim]) -> Iterator[Problem]:
-    denied = {c.units[0] for c in claims if c.denied and c.kind == "unit" and len(c.units) == 1}
-    if not denied:
-        return
-    single = [c for c in claims if c.kind == "unit" and len(c.units) == 1]
-    for n in sorted(denied & {c.units[0] for c in single if not c.denied}):
+    stated: set[int] = set()
+    denied: set[int] = set()
+    for claim in claims:
+        if claim.kind == "unit" and len(claim.units) == 1:
+            (denied if claim.denied else stated).add(claim.units[0])
+    for n in sorted(denied & stated):
         yield Problem(f"contradiction:AU{n}", f"the text both states and denies {_named(n)}")
 
 
@@ -196,6 +212,16 @@ def _manner(text: str, kind: str, policy: Policy) -> Iterator[Problem]:
         yield Problem("hedge", f"{match[0]!r} is a hedge; say what is visible")
     if match := LEAKS.search(text):
         yield Problem("leak", f"{match[0]!r} speaks of the labels the writer was shown")
+
+
+def _says_enough(found: Read, text: str, facts: Sequence[FaceLabels], policy: Policy) -> bool:
+    """Whether the text says as much that can be checked as the faces' labels ask for."""
+    missing = policy.min_claims - len(found.claims)
+    if missing <= 0 or found.broken or found.missing:
+        return True
+    if sum(bool(said.pose) for said in found.said) >= missing:
+        return True
+    return not any(map(_checkable, facts)) or mentions(text, facts)
 
 
 def _checkable(labels: FaceLabels) -> bool:
@@ -232,7 +258,7 @@ def verify(
         problem = _agreeing(against) if facts else NO_FACE
         return Verdict(() if problem is None else (problem,))
     found = read(text)
-    claims = tuple(claim for said in found.said for claim in said.claims)
+    claims = found.claims
     problems = [Problem("grammar", reason) for reason in found.broken]
     for said in found.said:
         if said.claims or said.pose:
@@ -247,8 +273,6 @@ def verify(
             problems += limit_problems(text, facts, policy, question)
             problems += _manner(text, kind, policy)
         problems += attribute_problems(text, facts)
-        enough = len(claims) + sum(bool(said.pose) for said in found.said) >= policy.min_claims
-        due = kind != REFUSAL and any(map(_checkable, facts))
-        if due and not (enough or found.broken or found.missing or mentions(text, facts)):
+        if kind != REFUSAL and not _says_enough(found, text, facts, policy):
             problems.append(Problem("unrelated", "the text says nothing checkable about the face"))
     return Verdict(tuple(dict.fromkeys(problems)), claims)

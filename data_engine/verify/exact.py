@@ -26,9 +26,13 @@ def _stated(kind: str) -> StatedTask[Any] | None:
     return task if isinstance(task, StatedTask) else None
 
 
-@lru_cache(1 << 13)  # numbers are rounded, so that answers recur
 def exact_answer(kind: str, text: str) -> Any | None:
     """The answer of a task with exact answers; None for other tasks and for text that is none."""
+    return None if _stated(kind) is None else _exact_answer(kind, text)
+
+
+@lru_cache(1 << 13)  # numbers are rounded, so that answers recur
+def _exact_answer(kind: str, text: str) -> Any | None:
     task = _stated(kind)
     if task is None or "<think>" in text:
         return None

@@ -113,18 +113,19 @@ _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 
 def suspicious(text: str) -> bool:
     """A fast, generous test: False only for a text in which no pattern of this file can match."""
-    # No pattern reaches across these, and sentences recur where whole texts do not.
-    return any(map(_suspicious, text.replace("\n", ". ").split(". ")))
+    # What the test looks for reaches across none of these, and pieces recur where sentences do not.
+    pieces = text.replace("\n", ", ").replace(". ", ", ").replace(" and ", ", ").split(", ")
+    return any(map(_suspicious, pieces))
 
 
-@lru_cache(1 << 16)
-def _suspicious(sentence: str) -> bool:
-    lower = sentence.lower()
+@lru_cache(1 << 14)
+def _suspicious(piece: str) -> bool:
+    lower = piece.lower()
     if "think>" in lower:
         lower = lower.replace("<think>", " ").replace("</think>", " ")  # tags are no words
-    if not _TRIGGERS.isdisjoint(_TOKEN.findall(lower)) or not sentence.isascii():
+    if not _TRIGGERS.isdisjoint(_TOKEN.findall(lower)) or not piece.isascii():
         return True
-    return _NAME.search(sentence) is not None or _STEMS.search(lower) is not None
+    return _NAME.search(piece) is not None or _STEMS.search(lower) is not None
 
 
 @lru_cache(1 << 14)

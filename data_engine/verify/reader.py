@@ -53,7 +53,8 @@ _FACE = re.compile(
     r"\b(?:face|person|picture|photo|image|frame)(?: number)? (\d{1,2})\b"
     r"|\b(first|second|third|fourth|left|right)(?:most)? (?:face|person|picture|photo|image|one)\b"
 )
-_NAMING = re.compile(r" \d|first|second|third|fourth|left|right")
+_NUMBERED = re.compile(r" \d")
+_PLACES = ("left", "right", "first", "second", "third", "fourth")
 """No text without one of these matches `_FACE`."""
 _FRONTAL = re.compile(
     r"\bhead (?:\w+ )?(?:faces the camera|"
@@ -81,6 +82,8 @@ class Read(NamedTuple):
     """A text as the verification needs it."""
 
     said: tuple[Said, ...]
+    claims: tuple[Claim, ...] = ()
+    """Of all stretches."""
     broken: tuple[str, ...] = ()
     """What is against the grammar, one reason each."""
     missing: Unanswerable | None = None
@@ -108,7 +111,7 @@ def faces_of(text: str) -> tuple[int, ...]:
 
 
 def _faces_of(lower: str) -> tuple[int, ...]:
-    if _NAMING.search(lower) is None:
+    if not any(map(lower.__contains__, _PLACES)) and _NUMBERED.search(lower) is None:
         return ()
     found = [int(m[1]) if m[1] else _ORDER[m[2]] for m in _FACE.finditer(lower)]
     return tuple(dict.fromkeys(found))
@@ -185,8 +188,12 @@ def read_prose(text: str) -> Read:
     if "*" in text or "`" in text or "\n" in text or "_" in text:
         text = _MARKS.sub(" ", text)
     parts = sentences(text) if "?" in text else _parts(text)
-    said = tuple(read_sentence(part.strip()) for part in parts if part)
-    return Read(said, tuple(reason for one in said for reason in one.broken))
+    said = [read_sentence(part.strip()) for part in parts if part]
+    return Read(tuple(said), _claims(said), tuple(r for one in said for r in one.broken))
+
+
+def _claims(said: list[Said]) -> tuple[Claim, ...]:
+    return tuple(claim for one in said for claim in one.claims)
 
 
 def _thought(thought: Thought) -> list[Said]:
@@ -235,11 +242,11 @@ def read(text: str) -> Read:
         return read_prose(text)
     blocks = read_blocks(text)
     if isinstance(blocks, ParseFailure):
-        return Read((), (blocks.reason,))
+        return Read((), broken=(blocks.reason,))
     if isinstance(blocks, Unanswerable):
         return Read((), missing=blocks)
     if blocks is None:
         return read_prose(text)
     claims, listed, broken = _json(blocks.answer)
     said = [Said(tuple(claims))] + (_thought(blocks.thought) if blocks.thought else [])
-    return Read(tuple(said), tuple(broken), listed=listed)
+    return Read(tuple(said), _claims(said), tuple(broken), listed=listed)

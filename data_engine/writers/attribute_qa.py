@@ -26,6 +26,10 @@ class AttributeQA(Writer):
 
     name: ClassVar[str] = "attribute_qa"
 
+    def fits(self, item: Sample | Clip) -> bool:
+        """Only of faces with labelled attributes."""
+        return any(face.labels.attributes for face in as_picture(item).faces)
+
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
         """Up to eight questions about labelled attributes of the faces."""
         picture = as_picture(item)

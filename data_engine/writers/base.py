@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_serializer
 
-from data_engine.row import Making, Message, Row
+from data_engine.row import Making, Message, Part, Row
 from data_engine.writers.brief import Brief
 from facellm.core.sample import Clip, FaceLabels, Provenance, Record, Sample
 from facellm.core.splits import Split
@@ -68,8 +68,8 @@ class Draft(Record):
         turns = [n for n, message in enumerate(messages) if message.role == "assistant"]
         assert len(turns) == len(texts), "one text for each assistant turn"
         for n, text in zip(turns, texts, strict=True):
-            part = messages[n].content[0].model_copy(update={"text": text})
-            messages[n] = messages[n].model_copy(update={"content": [part]})
+            part = Part.trusted(type="text", text=text)
+            messages[n] = Message.trusted(role="assistant", content=[part])
         return messages
 
     @property
@@ -100,6 +100,10 @@ class Writer(ABC):
     """False for texts that may be written about any picture, such as refusals."""
     pairs: ClassVar[bool] = False
     """Whether `pair` has something to say."""
+
+    def fits(self, item: Sample | Clip) -> bool:
+        """Whether `drafts` may find something to say, at less cost than asking it."""
+        return True
 
     @abstractmethod
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:

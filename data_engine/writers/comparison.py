@@ -106,19 +106,27 @@ def _equal(n: int, a: _Side, b: _Side, rng: random.Random) -> list[str]:
     return [_seen(a, n, rng), _seen(b, n, rng)]
 
 
-def _both(a: _Side, b: _Side) -> list[int]:
-    return sorted(set(a.units) & set(b.units))
+class _Gaps(NamedTuple):
+    """How far two faces are apart, unit by unit in ascending order: above 0 where the first shows
+    more of it."""
+
+    both: dict[int, float]
+    """Of the units that are labelled in both."""
+    fair: dict[int, float]
+    """Of those whose values can be compared."""
 
 
-def _gap(n: int, a: _Side, b: _Side) -> float:
-    return a.units[n] - b.units[n]
+def _gaps(a: _Side, b: _Side) -> _Gaps:
+    mine, theirs = a.units, b.units
+    both = {n: mine[n] - theirs[n] for n in sorted(mine.keys() & theirs.keys())}
+    return _Gaps(both, {n: both[n] for n in comparable(both, a.labels, b.labels)})
 
 
 def _more(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
     """Ask which face shows more of a unit: half of the time of one that differs."""
-    both = [n for n in _both(a, b) if comparable(n, a.labels, b.labels)]
-    differing = [n for n in both if abs(_gap(n, a, b)) >= DIFFERENT_FROM]
-    same = [n for n in both if abs(_gap(n, a, b)) < SAME_BELOW]
+    gaps = _gaps(a, b).fair
+    differing = [n for n, gap in gaps.items() if abs(gap) >= DIFFERENT_FROM]
+    same = [n for n, gap in gaps.items() if abs(gap) < SAME_BELOW]
     pools = [pool for pool in (differing, same) if pool]
     if not pools:
         return None
@@ -129,7 +137,7 @@ def _more(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
         parts = [rng.choice(EQUAL), *_equal(n, a, b, rng)]
         answer = 0
     else:
-        strong, weak = (a, b) if _gap(n, a, b) > 0 else (b, a)
+        strong, weak = (a, b) if gaps[n] > 0 else (b, a)
         parts = [
             _fill(rng.choice(STRONGER), a=strong.name), _seen(strong, n, rng), _seen(weak, n, rng)
         ]  # fmt: skip
@@ -140,20 +148,19 @@ def _more(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
 
 def _differences(a: _Side, b: _Side, rng: random.Random) -> Turn | None:
     """Ask what differs: the units whose intensities are far apart, the widest first."""
-    both = _both(a, b)
-    fair = [n for n in both if comparable(n, a.labels, b.labels)]
-    found = [n for n in fair if abs(_gap(n, a, b)) >= DIFFERENT_FROM]
+    both, fair = _gaps(a, b)
+    found = [n for n, gap in fair.items() if abs(gap) >= DIFFERENT_FROM]
     if not found and (not both or fair != both):
         return None
-    found = sorted(found, key=lambda n: -abs(_gap(n, a, b)))[:3]
+    found = sorted(found, key=lambda n: -abs(fair[n]))[:3]
     parts = []
     for n in sorted(found):
-        strong, weak = (a, b) if _gap(n, a, b) > 0 else (b, a)
+        strong, weak = (a, b) if fair[n] > 0 else (b, a)
         parts += [_seen(strong, n, rng), _seen(weak, n, rng)]
     if not found:
         top = max(both, key=lambda n: a.units[n] + b.units[n])
         parts = [rng.choice(NO_DIFFERENCE), *_equal(top, a, b, rng)]
-    elif fair == both and all(abs(_gap(n, a, b)) < SAME_BELOW for n in both if n not in found):
+    elif fair == both and all(abs(gap) < SAME_BELOW for n, gap in both.items() if n not in found):
         parts.append(rng.choice(SAME))
     truth = {
         "kind": "differences",
@@ -206,6 +213,10 @@ class Comparison(Writer):
 
     name: ClassVar[str] = "comparison"
     pairs: ClassVar[bool] = True
+
+    def fits(self, item: Sample | Clip) -> bool:
+        """Only of pictures of several faces."""
+        return isinstance(item, Sample) and len(item.faces) > 1
 
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
         """Three comparisons of two faces of a group picture."""

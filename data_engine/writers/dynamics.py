@@ -223,6 +223,10 @@ class Dynamics(Writer):
 
     name: ClassVar[str] = "dynamics"
 
+    def fits(self, item: Sample | Clip) -> bool:
+        """Only of clips."""
+        return isinstance(item, Clip)
+
     def drafts(self, item: Sample | Clip, rng: random.Random) -> Iterator[Draft]:
         """Up to six texts about a clip whose frames have labelled action units."""
         course = course_of(item) if isinstance(item, Clip) else None

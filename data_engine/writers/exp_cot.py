@@ -16,6 +16,7 @@ from data_engine.writers.talk import Turn, about_faces
 from data_engine.writers.truth import truth_of, weak_for
 from facellm.core.clauses import ADJECTIVES, CLAUSES
 from facellm.core.evidence import Thought
+from facellm.core.grammar import render_response
 from facellm.core.prose import AT_REST, capitalised, describe_absent, describe_units, listing
 from facellm.core.sample import Clip, FaceLabels, Sample
 from facellm.tasks import TASKS
@@ -158,10 +159,13 @@ class ExpCoT(Writer):
         if self.register(rng) == "task":
             named = the_face(rng, faces, face)
             question = f"{rng.choice(QUESTIONS).format(face=named)} {task.suffix}"
-            closing = think_closing(answer, rng)
-            thought = answer.thought.model_copy(update={"conclusion": closing})
-            text = task.render(answer.model_copy(update={"thought": thought}), "task")
-            form = THINK
+            known = answer.thought
+            thought = Thought.trusted(  # its parts were checked, its closing line is ours
+                statements=known.statements,
+                absent=known.absent,
+                conclusion=think_closing(answer, rng),
+            )
+            text, form = render_response(thought, {"emotion": answer.emotion}), THINK
         else:
             question = ask(rng, faces, face, PROSE_QUESTIONS)
             text, form = prose_chain(answer, rng), PROSE

@@ -6,7 +6,7 @@ in which it acts; and answers that must hold a number, the JSON of intensities, 
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from facellm.core.facs import INTENSITY_WORDS
 from facellm.core.sample import FaceLabels
@@ -38,7 +38,8 @@ def without_words(text: str, faces: Sequence[FaceLabels]) -> str:
     return _WORDED.sub(lambda m: f"(AU{m[1]}{m[2]})" if int(m[1]) in units else m[0], text)
 
 
-def comparable(unit: int, first: FaceLabels, second: FaceLabels) -> bool:
-    """Whether both faces' values of a unit that both have labelled can be compared."""
-    known = [(labels.action_units or {})[unit] for labels in (first, second)]
-    return min(known) < ABSENT_BELOW or unit not in unrated(first) | unrated(second)
+def comparable(units: Iterable[int], first: FaceLabels, second: FaceLabels) -> list[int]:
+    """Those of the units, all labelled in both faces, whose values can be compared."""
+    alone = unrated(first) | unrated(second)
+    known = [labels.action_units or {} for labels in (first, second)]
+    return [n for n in units if n not in alone or min(values[n] for values in known) < ABSENT_BELOW]

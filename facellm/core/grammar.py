@@ -51,12 +51,20 @@ class Response(Record):
 
 def cite(statement: Statement) -> str:
     """The citation of a statement, such as `(AU12, marked)`; shared by both registers."""
-    parts = [f"AU{statement.action_unit}"]
-    if statement.intensity is not None:
-        parts.append(intensity_word(statement.intensity))
-    if statement.side and statement.region.partition("_")[0] != statement.side:
-        parts.append(statement.side)
-    return f"({', '.join(parts)})"
+    side = statement.side
+    if side is not None and statement.region.partition("_")[0] == side:
+        side = None
+    return _citation(statement.action_unit, statement.intensity, side)
+
+
+@lru_cache(1 << 12)  # units, whole steps and sides: most texts of a corpus share a few hundred
+def _citation(action_unit: int, intensity: float | None, side: Side | None) -> str:
+    words = [f"AU{action_unit}"]
+    if intensity is not None:
+        words.append(intensity_word(intensity))
+    if side is not None:
+        words.append(side)
+    return f"({', '.join(words)})"
 
 
 def read_citation(code: str, details: str) -> tuple[int, float | None, Side | None] | str:

@@ -5,6 +5,7 @@ or negates one, is a `ParseFailure`, not a guess; what it asks it does not state
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -64,16 +65,23 @@ class _Cited(NamedTuple):
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case; a curly apostrophe counts as a straight one."""
-    return [word.lower() for word in _WORD.findall(text.replace("’", "'"))]
+    text = text.replace("’", "'")
+    if text.isascii():
+        return _WORD.findall(text.lower())
+    return [word.lower() for word in _WORD.findall(text)]  # `lower` makes letters of some signs
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text without closing marks and without questions."""
-    return [part.strip() for part in _SENTENCE_END.split(_QUESTION.sub("\n", text)) if part.strip()]
+    if "?" in text:  # without one the pattern would try every place of the text in vain
+        text = _QUESTION.sub("\n", text)
+    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
 
 
 def negated(text: str) -> bool:
     """Whether a clause holds a negation as a whole word, idioms that affirm aside."""
+    if NEGATIONS.isdisjoint(words(text)):  # most clauses: no need to look for idioms
+        return False
     return not NEGATIONS.isdisjoint(words(AFFIRMING.sub("", text)))
 
 
@@ -89,7 +97,8 @@ def _cited(sentence: str) -> list[_Cited] | str:
         denied = negated(clause) or _DENIED_AFTER.match(sentence, start) is not None
         cited.append(_Cited(clause, *read, denied))
     for last, entry in enumerate(cited):
-        if words(entry.clause)[:1] in (["or"], ["nor"]):
+        first = _WORD.search(entry.clause.replace("’", "'"))
+        if first is not None and first[0].lower() in ("or", "nor"):
             _deny_list(cited, last)
     return cited
 
@@ -103,6 +112,7 @@ def _deny_list(cited: list[_Cited], last: int) -> None:
         cited[first : last + 1] = [c._replace(denied=True) for c in cited[first : last + 1]]
 
 
+@lru_cache(1 << 12)  # most clauses of a corpus, or of a model, come back word for word
 def _statement(cited: _Cited) -> Statement:
     text = re.sub(r"[;()<>\s]+", " ", _LEADING.sub("", cited.clause)).strip()
     match = _REGION.search(cited.clause)

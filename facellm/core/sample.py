@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ CLIPS = "clips.jsonl"
 """File of a corpus's clips."""
 
 
+_new = object.__new__
 # The slots of a model, set at half the time that `object.__setattr__` takes to find them.
 _set_values, _set_given, _set_extra, _set_private = (
     BaseModel.__dict__[slot].__set__
@@ -39,13 +41,19 @@ class Record(BaseModel):
         Args:
             values: every field, those at their defaults too, in the order of the class.
         """
-        record = cls.__new__(cls)
+        record = _new(cls)
         # As `BaseModel.model_construct` does it, without looking for aliases and defaults.
         _set_values(record, values)
-        _set_given(record, set(values))
+        _set_given(record, _all_fields(cls))
         _set_extra(record, None)
         _set_private(record, None)
         return record
+
+
+@cache
+def _all_fields(cls: type[Record]) -> set[str]:
+    """The names of a class's fields; one set for all its records, which nobody may change."""
+    return set(cls.model_fields)
 
 
 def _empty(values: frozenset[Any]) -> bool:

@@ -15,7 +15,7 @@ from facellm.tasks.response import Register, Unanswerable, read_blocks
 from facellm.tasks.unit_metrics import unit_metrics
 from facellm.tasks.units import (
     LISTED_FROM,
-    RIG_UNITS,
+    RIG_SET,
     UnitIntensities,
     intensity_agreement,
     presence_f1,
@@ -67,13 +67,14 @@ def _rated(labels: FaceLabels | None) -> tuple[int, ...]:
 
 def _open(rated: Sequence[int]) -> bool:
     """Whether so many units are labelled that an open question can be asked, or none at all."""
-    return not rated or set(RIG_UNITS) <= set(rated)
+    return not rated or RIG_SET.issubset(rated)
 
 
 class ActionUnitsTask(Task[ActionUnitsAnswer]):
     """List the action units of a face with their intensities."""
 
     name = "action_units"
+    target_draws = False
     schema = UnitIntensities
     canonical = "Which action units does {face} show?"
     suffix = "Answer with intensities as JSON."
@@ -108,10 +109,13 @@ class ActionUnitsTask(Task[ActionUnitsAnswer]):
         rated = _rated(labels)
         if labels is None or labels.action_units is None or not rated:
             return None
-        units = {n: whole(labels.action_units[n]) for n in rated}
+        known = labels.action_units
         if _open(rated):
-            units = {n: value for n, value in units.items() if value >= LISTED_FROM}
-        return ActionUnitsAnswer(units=units, rated=rated)
+            acting = {n: whole(known[n]) for n in rated if known[n]}  # most units do not act
+            units = {n: value for n, value in acting.items() if value >= LISTED_FROM}
+        else:
+            units = {n: whole(known[n]) for n in rated}
+        return ActionUnitsAnswer.trusted(units=units, rated=rated)
 
     def render(
         self,

@@ -82,6 +82,7 @@ class AttributesTask(StatedTask[AttributesAnswer]):
     """
 
     name = "attributes"
+    target_draws = True
     schema = AttributeValues
     record = AttributesAnswer
     canonical = f"Which of these does {{face}} show: {', '.join(EXAMPLES)}?"

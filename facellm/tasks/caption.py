@@ -110,6 +110,7 @@ class CaptionTask(Task[CaptionAnswer]):
     """Describe a face; an answer is always prose, whatever the register of the question."""
 
     name = "caption"
+    target_draws = False
     schema = CaptionText
     canonical = "Describe {face}."
     suffix = "Answer in sentences."

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pydantic import ValidationError, field_validator
 
@@ -60,10 +61,16 @@ class ExpressionAnswer(Record):
         return emotion(value)
 
 
+@lru_cache(1 << 8)  # eight nouns and their aliases
+def _answer_of(word: str) -> ExpressionAnswer:
+    return ExpressionAnswer(emotion=word)
+
+
 class ExpressionTask(Task[ExpressionAnswer]):
     """Name the expression of a face."""
 
     name = "expression"
+    target_draws = False
     schema = ExpressionAnswer
     canonical = "Which expression does {face} show?"
     suffix = "Answer with the emotion as JSON."
@@ -82,7 +89,7 @@ class ExpressionTask(Task[ExpressionAnswer]):
         labels = labels_of(sample, face)
         if labels is None or labels.emotion is None:
             return None
-        return ExpressionAnswer(emotion=labels.emotion)
+        return _answer_of(labels.emotion)
 
     def render(
         self,

@@ -9,6 +9,7 @@ registers say the same.
 import math
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -86,6 +87,12 @@ def _vectors(angles: Floats) -> Floats:
     )
 
 
+@lru_cache(1 << 6)  # question, answer and verification of one face ask one after the other
+def _answer_of(gaze: tuple[float, float]) -> GazeAnswer:
+    pitch, yaw = (_radians(round(math.degrees(angle))) for angle in gaze)
+    return GazeAnswer(direction=direction_of(pitch, yaw), pitch=pitch, yaw=yaw)
+
+
 class GazeTask(StatedTask[GazeAnswer]):
     """Tell where the eyes look, in a word and in angles."""
 
@@ -127,10 +134,7 @@ class GazeTask(StatedTask[GazeAnswer]):
 
     def known(self, labels: FaceLabels) -> GazeAnswer | None:
         """The labelled line of sight in whole degrees, as radians, with its word."""
-        if labels.gaze is None:
-            return None
-        pitch, yaw = (_radians(round(math.degrees(angle))) for angle in labels.gaze)
-        return GazeAnswer(direction=direction_of(pitch, yaw), pitch=pitch, yaw=yaw)
+        return None if labels.gaze is None else _answer_of(labels.gaze)
 
     def say(self, answer: GazeAnswer, rng: random.Random) -> str:
         """One sentence with the word and the angles, or with the word alone where there are none.

@@ -9,6 +9,7 @@ a whole number of degrees, so that both registers say the same: at most half a d
 import math
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from pydantic import Field
@@ -53,6 +54,14 @@ class HeadPoseAnswer(Record):
         return self.pitch, self.yaw, self.roll
 
 
+@lru_cache(1 << 6)  # question, answer and verification of one face ask one after the other
+def _answer_of(pose: tuple[float, float, float]) -> HeadPoseAnswer:
+    degrees = (round(math.degrees(_wrapped(angle))) for angle in pose)
+    return HeadPoseAnswer.model_validate(
+        {name: _radians(angle) for name, angle in zip(ANGLES, degrees, strict=True)}
+    )
+
+
 class HeadPoseTask(StatedTask[HeadPoseAnswer]):
     """Estimate pitch, yaw and roll of a head."""
 
@@ -90,12 +99,7 @@ class HeadPoseTask(StatedTask[HeadPoseAnswer]):
 
     def known(self, labels: FaceLabels) -> HeadPoseAnswer | None:
         """The labelled angles in whole degrees, as radians with two decimals."""
-        if labels.pose is None:
-            return None
-        degrees = (round(math.degrees(_wrapped(angle))) for angle in labels.pose)
-        return HeadPoseAnswer.model_validate(
-            {name: _radians(angle) for name, angle in zip(ANGLES, degrees, strict=True)}
-        )
+        return None if labels.pose is None else _answer_of(labels.pose)
 
     def say(self, answer: HeadPoseAnswer, rng: random.Random) -> str:
         """One sentence with the angles, rounded to whole degrees."""

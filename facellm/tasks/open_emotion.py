@@ -8,6 +8,7 @@ Here words are the same where they name one category of EmoNet-Face or one of th
 import random
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator
@@ -69,6 +70,14 @@ class OpenEmotionAnswer(Record):
         return frozenset(same_emotion(word) for word in self.emotions)
 
 
+@lru_cache(1 << 10)  # a corpus has few different labels and asks for each again and again
+def _answer_of(label: str) -> OpenEmotionAnswer | None:
+    words = emotion_words(label)
+    if not words or len(words) > LIMIT or not all(map(names_emotion, words)):
+        return None
+    return OpenEmotionAnswer(emotions=words)
+
+
 class OpenEmotionTask(StatedTask[OpenEmotionAnswer]):
     """Name the emotions of a face in one's own words."""
 
@@ -105,10 +114,7 @@ class OpenEmotionTask(StatedTask[OpenEmotionAnswer]):
     def known(self, labels: FaceLabels) -> OpenEmotionAnswer | None:
         """The words of the source's own class, else of the emotion."""
         label = labels.expression or labels.emotion
-        words = () if label is None else emotion_words(label)
-        if not words or len(words) > LIMIT or not all(map(names_emotion, words)):
-            return None
-        return OpenEmotionAnswer(emotions=words)
+        return None if label is None else _answer_of(label)
 
     def to_json(self, answer: OpenEmotionAnswer) -> dict[str, object]:
         """The words as a list."""

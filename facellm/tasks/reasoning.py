@@ -95,6 +95,7 @@ class ReasoningTask(Task[ReasoningAnswer]):
     """State the evidence in a face and conclude its expression."""
 
     name = "reasoning"
+    target_draws = False
     schema = ExpressionAnswer
     canonical = "Which expression does {face} show, and why?"
     suffix = "Think first, then answer with the emotion as JSON."

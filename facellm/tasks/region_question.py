@@ -16,6 +16,7 @@ from facellm.tasks.base import Score, Scored, Task, labels_of
 from facellm.tasks.response import Register, Unanswerable, read_blocks
 from facellm.tasks.units import (
     LISTED_FROM,
+    RIG_SET,
     RIG_UNITS,
     Intensity,
     intensity_agreement,
@@ -94,7 +95,7 @@ def answerable_regions(labels: FaceLabels | None) -> tuple[str, ...]:
     Not those where a unit acts that no answer may list: they would be called quiet.
     """
     units = (labels.action_units or {}) if labels is not None else {}
-    unlisted = (n for n, value in units.items() if n not in RIG_UNITS and value >= LISTED_FROM)
+    unlisted = (n for n in units.keys() - RIG_SET if units[n] >= LISTED_FROM)
     return _answerable(frozenset(units), frozenset(unlisted))
 
 
@@ -150,9 +151,10 @@ class RegionQuestionTask(Task[RegionAnswer]):
     def target(self, sample: Sample, rng: random.Random, face: int = 1) -> RegionAnswer | None:
         """The units of 1 or more, rounded, in the region that the generator draws."""
         labels = labels_of(sample, face)
-        if labels is None or labels.action_units is None or not answerable_regions(labels):
+        regions = answerable_regions(labels)
+        if labels is None or labels.action_units is None or not regions:
             return None
-        region = self._region(sample, rng, face)
+        region = rng.choice(regions)  # as `_region` draws it
         units = {n: whole(labels.action_units[n]) for n in region_units(region)}
         return RegionAnswer(
             region=region, units={n: value for n, value in units.items() if value >= LISTED_FROM}

@@ -75,6 +75,7 @@ class StatedTask(Task[A]):
 
     record: type[A]
     """The answer."""
+    target_draws = False
     prose_questions: tuple[str, ...]
 
     def prose_question(self, sample: Sample, rng: random.Random, face: int) -> str:

@@ -12,6 +12,7 @@ from facellm.core.grammar import first_error
 
 RIG_UNITS = PROTOCOLS["rig23"].units
 """The units of a fully labelled face."""
+RIG_SET = frozenset(RIG_UNITS)
 LISTED_FROM = 1.0
 """Rounded intensity from which a unit is listed in an answer: a trace (FACS A) or stronger."""
 

@@ -77,6 +77,13 @@ def test_gold_scores_one_after_rendering_and_parsing(
 
 
 @tasks
+def test_a_target_that_is_said_not_to_draw_is_the_same_for_every_generator(name: str) -> None:
+    task, picture = TASKS[name], shown(name)
+    targets = [task.target(picture, random.Random(seed)) for seed in range(20)]
+    assert task.target_draws or all(target == targets[0] for target in targets)
+
+
+@tasks
 @pytest.mark.parametrize("text", GARBLED)
 def test_garbled_text_is_a_failure_with_a_reason_and_scores_nothing(name: str, text: str) -> None:
     task = TASKS[name]

@@ -47,7 +47,9 @@ def test_every_name_of_a_unit_holds_one_of_the_ends():
         assert any(end in unit.name.lower() for end in UNIT_NAME_ENDS)
 
 
-@pytest.mark.parametrize("between", [". ", "\n", " ", "! ", "</think> ", "\n</think>\n"])
+@pytest.mark.parametrize(
+    "between", [". ", "\n", " ", "! ", ", ", " and ", "</think> ", "\n</think>\n"]
+)
 def test_what_is_forbidden_is_suspicious_wherever_it_stands(between):
     plain = "The lip corners are pulled up (AU12, marked)"
     patterns = [*CLAIMS.values(), HEDGES, LEAKS]

@@ -177,6 +177,15 @@ def test_no_labels_no_text(name: str) -> None:
         assert list(WRITERS[name]().drafts(bare, random.Random(0)))
 
 
+@writers
+def test_a_writer_has_nothing_to_say_where_it_says_so_beforehand(name: str) -> None:
+    writer = WRITERS[name]()
+    unfit = [item for item in (*PICTURES, *CLIPS) if not writer.fits(item)]
+    assert len(unfit) < len(PICTURES) + len(CLIPS)
+    for item in unfit:
+        assert list(writer.drafts(item, random.Random(0))) == []
+
+
 @pytest.mark.parametrize("register", ["task", "prose"])
 def test_one_register_alone_can_be_asked_for(register: str) -> None:
     style = Style.model_validate({"registers": {register: 1}})

@@ -91,9 +91,8 @@ def test_the_brief_tells_the_teacher_that_no_strength_is_known() -> None:
 
 def test_presence_is_compared_with_absence_alone() -> None:
     absent = FaceLabels(action_units={6: 0.0, 12: 0.0})
-    assert comparable(6, LABELS, absent) and comparable(12, LABELS, LABELS)
-    assert not comparable(6, LABELS, LABELS)
-    assert not comparable(6, LABELS, FaceLabels(action_units={6: 4.0}))
+    assert comparable([6], LABELS, absent) == [6] and comparable([6, 12], LABELS, LABELS) == [12]
+    assert comparable([6], LABELS, FaceLabels(action_units={6: 4.0})) == []
 
 
 def test_a_presence_has_no_apex() -> None:
