@@ -52,17 +52,19 @@ class VllmEngine:
 
         self.name = name
         self.llm = llm
-        self._processor = AutoProcessor.from_pretrained(folder)
-        self.tokenizer = self._processor.tokenizer
+        self.processor = AutoProcessor.from_pretrained(folder)
+        self.tokenizer = self.processor.tokenizer
 
     @property
     def max_faces(self) -> int:
         """How many faces one request may show."""
-        return int(self._processor.image_processor.max_faces)
+        return int(self.processor.image_processor.max_faces)
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer requests, in their order."""
         from vllm import SamplingParams
+
+        from serve.shown import prompts  # vLLM's settings are of this process before it is imported
 
         if not requests:
             return []
@@ -74,23 +76,11 @@ class VllmEngine:
             )
             for request in requests
         ]
-        prompts = [self.prompt(request) for request in requests]
-        outputs = self.llm.generate(prompts, params, use_tqdm=False)
+        outputs = self.llm.generate(prompts(requests, self.processor), params, use_tqdm=False)
         return [
             _completion(request, output.outputs[0])
             for request, output in zip(requests, outputs, strict=True)
         ]
-
-    def prompt(self, request: Request) -> dict[str, Any]:
-        """A request as vLLM takes it."""
-        tokens = self.tokenizer.apply_chat_template(
-            request.messages, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        items = [{"image": image, "landmarks": points} for image, points in request.pictures]
-        return {
-            "prompt_token_ids": [*tokens, *request.prefill],
-            "multi_modal_data": {"image": items},
-        }
 
 
 def _completion(request: Request, part: Any) -> Completion:

@@ -17,6 +17,10 @@ def register() -> None:
     import facellm.model
     import facellm.stock  # noqa: F401  (both register with the Auto classes of transformers)
 
+    if current_platform.is_cpu():
+        # Small functions beside the model: compiled, the first report waits for a C++ compiler,
+        # for ten seconds and more, and there has to be one.
+        type(current_platform).simple_compile_backend = "eager"
     known = ModelRegistry.get_supported_archs()
     for name, place in MODELS.items():
         if name in known:

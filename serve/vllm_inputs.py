@@ -3,15 +3,14 @@
     {"image": picture, "landmarks": (F, 68, 2) pixels or None} ─► FaceImageItems ─► our processor
                                                                └► cache key: picture + landmarks
 
-Landmarks belong to the picture, not to the request: then several pictures, partial cache hits and
-client-chosen ids work without special cases. A request's `mm_processor_kwargs={"landmarks": [...]}`
+Landmarks belong to the picture, not to the request: then several pictures and partial cache hits
+work without special cases. A request's `mm_processor_kwargs={"landmarks": [...]}`
 is turned into the same items. Without landmarks the finder looks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +31,8 @@ from facellm.core.regions import N_POINTS
 from facellm.model import FaceLLMConfig, FaceLLMProcessor
 from facellm.prompts import landmarks_of, largest
 from serve.finder import server_finder
+
+NO_PICTURE = "a picture is named by an id alone; send the picture, its id (uuid) is not used"
 
 
 class FaceItem(NamedTuple):
@@ -219,16 +220,21 @@ def with_faces(hf_data: Mapping[str, Any], most: int, look: bool = True) -> dict
 
 
 def landmarks_to_items(inputs: Any) -> Any:
-    """Move landmarks from the request's processor options to its pictures; part of their ids too.
+    """Move landmarks from the request's processor options to its pictures, and forget ids that a
+    client gave them: under a common one (`img-1`), one person's picture would answer for another's.
 
     Raises:
-        FaceLLMError: another number of entries than pictures.
+        FaceLLMError: another number of entries than pictures, or an id in place of a picture.
     """
     kwargs = dict(inputs.hf_processor_mm_kwargs)
     landmarks = kwargs.pop("landmarks", None)
     items = inputs.mm_data_items.get("image")
     if not isinstance(items, FaceImageItems):
+        if "image" in (inputs.mm_uuid_items or {}):
+            raise FaceLLMError(NO_PICTURE)
         return inputs
+    if any(item is None for item in items.data):
+        raise FaceLLMError(NO_PICTURE)
     if landmarks is not None:
         if not isinstance(landmarks, list | tuple) or len(landmarks) != len(items):
             raise FaceLLMError(
@@ -240,17 +246,6 @@ def landmarks_to_items(inputs: Any) -> Any:
     return replace(
         inputs,
         mm_data_items=MultiModalDataItems({**inputs.mm_data_items, "image": items}),
-        mm_uuid_items=_with_landmarks(inputs.mm_uuid_items, items),
+        mm_uuid_items={n: ids for n, ids in (inputs.mm_uuid_items or {}).items() if n != "image"},
         hf_processor_mm_kwargs=kwargs,
     )
-
-
-def _with_landmarks(uuids: Mapping[str, Sequence[str | None]] | None, items: FaceImageItems) -> Any:
-    """A client's id for a picture says nothing about its landmarks: add them to it."""
-    if not uuids or "image" not in uuids:
-        return uuids
-    named = [
-        uuid if uuid is None or points is None else f"{uuid}-{sha256(points.tobytes()).hexdigest()}"
-        for uuid, points in zip(uuids["image"], items.landmarks, strict=True)
-    ]
-    return {**uuids, "image": named}

@@ -1,11 +1,8 @@
-"""Run by a test in its own process: the same pictures through both engines.
-
-python offline_reports.py CHECKPOINT OUT.json
-"""
+"""The same pictures through both engines, as reports; part of `parity.py`."""
 
 import json
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,7 +11,6 @@ from facellm.engine import TransformersEngine
 from facellm.faces import Finder, load_finder
 from facellm.prompts import Request
 from facellm.reader import FaceReader
-from serve.offline import vllm_engine
 
 
 def pictures() -> list[Image.Image]:
@@ -35,12 +31,11 @@ def clip_request(finder: Finder) -> Request:
     return Request(*shown[0], "Describe face 2.", more=tuple(shown[1:]))
 
 
-def main(checkpoint: str, out: str) -> None:
+def reports(vllm: Any, folder: Path) -> dict[str, Any]:
+    """Reports and an answer about several pictures by vLLM's engine and by transformers'."""
     finder = load_finder()
-    # vLLM first: it wants to set up the process before torch has been used in it.
-    engines = {"vllm": vllm_engine(Path(checkpoint))}
-    engines["transformers"] = TransformersEngine(Path(checkpoint))
-    reports = {
+    engines = {"vllm": vllm, "transformers": TransformersEngine(folder)}
+    read = {
         name: [
             json.loads(report.model_dump_json())
             for report in FaceReader(engine, finder).describe_many(pictures())
@@ -49,8 +44,4 @@ def main(checkpoint: str, out: str) -> None:
     }
     clip = clip_request(finder)
     answers = {name: engine.generate([clip])[0].text for name, engine in engines.items()}
-    Path(out).write_text(json.dumps({"reports": reports, "clip": answers}))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return {"reports": read, "clip": answers}

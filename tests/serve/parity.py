@@ -1,8 +1,9 @@
-"""Run by the parity test in its own process: the same prompts through transformers and vLLM.
+"""Run by tests in a process of its own: the same prompts through transformers and vLLM.
 
 python parity.py CHECKPOINT OUT.json [ADAPTER]
 
-With a folder for an adapter, one with random weights is written there and compared instead.
+With a folder for an adapter, the engine takes adapters, and one with random weights is written
+there and compared too; without, whole reports are.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any
 os.environ.update(
     VLLM_ENABLE_V1_MULTIPROCESSING="0", VLLM_CPU_KVCACHE_SPACE="1", VLLM_LOGGING_LEVEL="ERROR",
     VLLM_PLUGINS="facellm", VLLM_NO_USAGE_STATS="1", HF_HUB_OFFLINE="1",
-    TRANSFORMERS_VERBOSITY="error",
+    TRANSFORMERS_VERBOSITY="error", CXX="/no/compiler/is/needed",
 )  # fmt: skip
 
 import numpy as np
@@ -58,7 +59,7 @@ class Sides:
 
         settings = {
             "dtype": "float32", "enforce_eager": True, "skip_mm_profiling": True,
-            "limit_mm_per_prompt": {"image": 2}, "disable_log_stats": True, "max_num_seqs": 16,
+            "limit_mm_per_prompt": {"image": 3}, "disable_log_stats": True, "max_num_seqs": 16,
         }  # fmt: skip
         self.llm = LLM(folder, **{**settings, **options})
         self.params = SamplingParams(temperature=0, max_tokens=TOKENS)
@@ -138,6 +139,18 @@ def other_channels(sides: Sides) -> list[dict[str, Any]]:
             ids = {"multi_modal_uuids": {"image": ["mine"]}} if "uuid" in kind else {}
             [answer] = sides.vllm([{**request, **ids}])
             cases.append({"kind": kind, "vllm": answer, "transformers": expected})
+    return cases + one_id(sides)
+
+
+def one_id(sides: Sides) -> list[dict[str, Any]]:
+    """Different pictures under one client-chosen id, as two clients may choose it."""
+    cases = []
+    for image in pictures()[:2]:
+        prompt = sides.prompt(QUESTIONS[2])
+        request = {"prompt": prompt, "multi_modal_data": {"image": [image]}}
+        [answer] = sides.vllm([{**request, "multi_modal_uuids": {"image": ["img-1"]}}])
+        expected = sides.transformers(prompt, [image], [None])
+        cases.append({"kind": "one id", "vllm": answer, "transformers": expected})
     return cases
 
 
@@ -159,13 +172,23 @@ def refused(sides: Sides) -> list[str]:
     return messages
 
 
-def with_adapter(folder: str, adapter: str) -> list[dict[str, Any]]:
-    """A LoRA adapter on the language model, and the bare model on the same server."""
+def by_id_alone(sides: Sides) -> str:
+    """The message for an id in place of a picture, after a picture came under it."""
+    request = {"prompt": sides.prompt("Why?"), "multi_modal_uuids": {"image": ["img-1"]}}
+    sides.vllm([{**request, "multi_modal_data": {"image": [pictures()[0]]}}])
+    try:
+        sides.vllm([{**request, "multi_modal_data": {"image": [None]}}])
+    except ValueError as error:
+        return str(error)
+    return "answered"
+
+
+def with_adapter(sides: Sides, adapter: str) -> list[dict[str, Any]]:
+    """A LoRA adapter on the language model, and the bare model in the same engine."""
     import torch
     from peft import LoraConfig, get_peft_model
     from vllm.lora.request import LoRARequest
 
-    sides = Sides(folder, enable_lora=True, max_lora_rank=8)
     torch.manual_seed(0)
     modules = ["q_proj", "v_proj", "gate_proj", "down_proj"]
     config = LoraConfig(r=8, target_modules=modules, init_lora_weights=False)
@@ -186,14 +209,21 @@ def with_adapter(folder: str, adapter: str) -> list[dict[str, Any]]:
 
 
 def main(folder: str, out: str, adapter: str | None = None) -> None:
-    if adapter is not None:
-        Path(out).write_text(json.dumps({"cases": with_adapter(folder, adapter)}))
-        return
-    sides = Sides(folder)
+    lora = {"enable_lora": True, "max_lora_rank": 8} if adapter else {}
+    sides = Sides(folder, **lora)
     result = {
         "refused": refused(sides),
+        "by id alone": by_id_alone(sides),
         "cases": given_and_found(sides) + two_pictures(sides) + other_channels(sides),
     }
+    if adapter:
+        result["adapter"] = with_adapter(sides, adapter)  # last: it changes the model
+    else:
+        from offline_reports import reports
+
+        from serve.offline import VllmEngine
+
+        result |= reports(VllmEngine(sides.llm, "nano", Path(folder)), Path(folder))
     Path(out).write_text(json.dumps(result))
 
 
