@@ -7,6 +7,10 @@ finds a running cluster through `RAY_ADDRESS`, else it starts one on this machin
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import takewhile
+from threading import Event
 from typing import Any
 
 from data_engine.shards import Done
@@ -21,7 +25,8 @@ _AHEAD = 1
 def run_shards(job: Job, shards: Iterable[int], workers: int) -> Iterator[Done]:
     """Do a job's shards on Ray; yields their markers as they are finished, in any order.
 
-    Ray Data plans with all inputs at hand, so the stream before must be written to its end first.
+    Ray Data plans with all inputs at hand, so the stream before must be written to its end first:
+    that is done in a thread, while Ray, which takes as long, starts in this one.
 
     Args:
         job: what to do.
@@ -31,11 +36,14 @@ def run_shards(job: Job, shards: Iterable[int], workers: int) -> Iterator[Done]:
     Raises:
         FaceLLMError: what stopped a shard, or Ray is not installed; finished shards stay.
     """
-    numbers = list(shards)
-    if not numbers:
+    stream = iter(shards)
+    first = next(stream, None)
+    if first is None:
         return
     lanes = Work(job).lanes
-    ray = connected(workers)
+    with _reading(stream) as rest:
+        ray = connected(workers)  # not in the thread: Ray's processes die with the one they have
+        numbers = [first, *rest.result()]
     pool = ray.data.ActorPoolStrategy(
         size=workers,
         max_tasks_in_flight_per_actor=lanes + _AHEAD,
@@ -57,6 +65,18 @@ def run_shards(job: Job, shards: Iterable[int], workers: int) -> Iterator[Done]:
             f"Ray gave up: {str(error).splitlines()[0]}; finished shards are kept: "
             "run the same command again"
         ) from error
+
+
+@contextmanager
+def _reading(stream: Iterator[int]) -> Iterator[Future[list[int]]]:
+    """Take a stream to its end in a thread, which stops after one more where the block fails."""
+    left = Event()
+
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            yield thread.submit(lambda: list(takewhile(lambda _: not left.is_set(), stream)))
+        finally:
+            left.set()
 
 
 class _Actor:
