@@ -8,6 +8,8 @@ import asyncio
 from contextlib import suppress
 from http import HTTPStatus
 
+from starlette.requests import ClientDisconnect
+
 from serve.budget import Budget
 from serve.errors import App, Message, Receive, Send, refuse
 
@@ -76,7 +78,7 @@ class BodyLimit:
 
     async def _pass(self, scope: Message, receive: Receive, send: Send, size: int) -> None:
         body = _Body(receive, send, self._most, self._grace + size / SLOWEST)
-        with suppress(_Refused):
+        with suppress(_Refused, ClientDisconnect):  # nobody is left to answer, and it is no error
             await self._app(scope, body.receive, body.send)
         if body.refused is HTTPStatus.REQUEST_TIMEOUT:
             await refuse(send, body.refused, "the request body came too slowly; send it again")

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from serve.budget import Budget
 from serve.limits import SMALL, BodyLimit
@@ -98,6 +99,16 @@ def test_bodies_that_come_too_slowly_are_refused() -> None:
     read = through(client, grace=0.5)
     assert client.status == 408
     assert 0 < len(read) < 100
+
+
+def test_a_client_that_goes_before_its_body_has_come_is_no_error() -> None:
+    async def gone(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        raise ClientDisconnect
+
+    client = Client([b"x", b"y"], 100)
+    asyncio.run(BodyLimit(gone)(client.scope, client.receive, client.send))
+    assert client.answer == []
 
 
 def test_uploads_wait_for_room_and_are_refused_when_none_comes() -> None:
