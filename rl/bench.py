@@ -1,9 +1,12 @@
-"""Where the time of a run goes, with answers by transformers and by vLLM, in one process.
+"""Where the time of a run goes, with answers drawn in several ways, in one process.
 
-python -m rl.bench RECIPE [key=value …] [--steps 4] [--rounds 2] [--out bench.json]
+python -m rl.bench RECIPE [key=value …] [--kind copies --kind shared --kind vllm]
+                                        [--steps 4] [--rounds 2] [--out bench.json]
 
-The two take turns, a round of steps each, so that a machine that grows slower is so for both. The
-first step of every round is left out: it starts vLLM, or finds caches cold.
+`shared` reads a prompt once for all of its answers (`rollouts: transformers`), `copies` reads every
+copy as TRL and transformers do by themselves, `vllm` lets vLLM draw. They take turns, a round of
+steps each, so that a machine that grows slower is so for all. The first step of every round is left
+out: it starts vLLM, or finds caches cold.
 """
 
 import json
@@ -20,13 +23,15 @@ import typer
 from transformers import AutoModelForImageTextToText, AutoProcessor, TrainerCallback
 
 from facellm.checkpoint import checkpoint_folder
-from facellm.core.errors import FaceLLMError
-from facellm.core.recipe import check, read
+from facellm.core.errors import FaceLLMError, one_line
+from facellm.core.recipe import check, no_option, read
 from rl.colocated import Colocated
 from rl.grpo import make_trainer
 from rl.recipe import Recipe
+from rl.trainer import FaceGRPOTrainer
 
-KINDS = ("transformers", "vllm")
+KINDS = {"copies": "transformers", "shared": "transformers", "vllm": "vllm"}
+"""Way to draw answers → `rollouts` of the recipe."""
 Row = dict[str, Any]
 
 
@@ -92,11 +97,16 @@ class Clock(TrainerCallback):
         }
 
 
-def one_round(recipe: Recipe, beside: Colocated | None) -> tuple[Row, Colocated | None]:
+def one_round(recipe: Recipe, kind: str, beside: Colocated | None) -> tuple[Row, Colocated | None]:
     """Train for the recipe's steps from its start model; vLLM, once started, is handed on."""
     folder = checkpoint_folder(recipe.model_name_or_path)
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
     trainer = make_trainer(recipe, model, AutoProcessor.from_pretrained(folder))
+    assert isinstance(trainer, FaceGRPOTrainer), "a model of ours was loaded"
+    if kind == "copies":
+        trainer.sharing = False
+        for seen in trainer.seen:
+            seen.leave()
     clock = Clock()
     if trainer.colocated is not None:
         trainer.colocated = beside or trainer.colocated
@@ -110,36 +120,40 @@ def one_round(recipe: Recipe, beside: Colocated | None) -> tuple[Row, Colocated 
     trainer.add_callback(clock)
     trainer.train()
     answers = recipe.per_device_train_batch_size * recipe.gradient_accumulation_steps
-    return clock.row(recipe.rollouts, answers), trainer.colocated
+    return clock.row(kind, answers), trainer.colocated
 
 
 def main(
     recipe: Annotated[Path, typer.Argument(help="Recipe of a run.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="A way to draw; all of them.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of a round that are counted.", min=1)] = 4,
     rounds: Annotated[int, typer.Option(help="Rounds of each.", min=1)] = 2,
     out: Annotated[Path | None, typer.Option(help="Write the numbers here as JSON.")] = None,
 ) -> None:
-    """Compare the two ways to draw answers."""
+    """Compare ways to draw answers."""
     data = read(recipe, overrides or [])
+    unknown = [name for name in kind or () if name not in KINDS]
+    if unknown:
+        raise FaceLLMError(f"--kind: {no_option(unknown[0], KINDS)}")
     rows: list[Row] = []
     beside: Colocated | None = None
     with tempfile.TemporaryDirectory() as work:
         for number in range(rounds):
-            for kind in KINDS:
-                folder = Path(work) / f"{kind}{number}"
+            for name in kind or KINDS:
+                folder = Path(work) / f"{name}{number}"
                 folder.mkdir()
                 made = check(
                     Recipe,
                     data
                     | {
-                        "output_dir": folder, "rollouts": kind, "max_steps": steps + 1,
+                        "output_dir": folder, "rollouts": KINDS[name], "max_steps": steps + 1,
                         "save_steps": 1000 * data.get("num_iterations", 1), "samples": 0,
                         "held_out": {"prompts": 0},
                     },
                     f"recipe {recipe}",
                 )  # fmt: skip
-                row, beside = one_round(made, beside)
+                row, beside = one_round(made, name, beside)
                 rows.append(row)
                 print(json.dumps(row), flush=True)
     if out is not None:
@@ -147,7 +161,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with one_line("rl.bench"):
         typer.run(main)
-    except FaceLLMError as error:
-        raise SystemExit(f"facellm: {error}") from None

@@ -44,16 +44,27 @@ class Sampling(NamedTuple):
     """Stands for pictures in prompts and is never drawn."""
 
 
+class Room(NamedTuple):
+    """What an engine may take."""
+
+    seats: int
+    """Answers in the making at once."""
+    memory: float
+    """Share of a GPU's memory."""
+    processes: int = 1
+    """Of the run; each has an engine of its own, on its own GPU."""
+
+
 class Colocated:
     """vLLM beside the trainer; the engine starts with the first answers."""
 
-    def __init__(self, folder: Path, sampling: Sampling, seats: int, memory: float) -> None:
+    def __init__(self, folder: Path, sampling: Sampling, room: Room) -> None:
         if find_spec("vllm") is None:
             raise FaceLLMError(
                 "rollouts vllm needs vLLM: pip install 'facellm[serve]' (GPU) or "
                 "'facellm[serve-cpu]', or choose rollouts transformers"
             )
-        self.folder, self.sampling, self.seats, self.memory = folder, sampling, seats, memory
+        self.folder, self.sampling, self.room = folder, sampling, room
         self.llm: Any = None
         self.step: int | None = None
         """Of the weights that vLLM holds."""
@@ -94,7 +105,13 @@ class Colocated:
             )
             for seed in seeds
         ]
-        answered = self.llm.generate(requests, params, use_tqdm=False)
+        try:
+            answered = self.llm.generate(requests, params, use_tqdm=False)
+        except Exception as error:  # whatever an engine dies of
+            raise FaceLLMError(
+                f"vLLM gave no answers ({type(error).__name__}: {str(error)[:200]}); the last "
+                "checkpoint is untouched: start again, or with rollouts transformers"
+            ) from error
         for ids, output in zip(prompts, answered, strict=True):
             if list(output.prompt_token_ids) != list(ids):
                 raise FaceLLMError(
@@ -141,12 +158,14 @@ class Colocated:
 
         cpu = current_platform.is_cpu()
         options: dict[str, Any] = {"dtype": "float32"} if cpu else {}
+        if self.room.processes > 1:  # which torchrun has started, and which know each other
+            options["distributed_executor_backend"] = "external_launcher"
         with weights_kept(cpu):
             return LLM(
                 str(self.folder),
                 enforce_eager=cpu,
-                gpu_memory_utilization=self.memory,
-                max_num_seqs=self.seats,
+                gpu_memory_utilization=self.room.memory,
+                max_num_seqs=self.room.seats,
                 limit_mm_per_prompt={"image": 1},
                 skip_mm_profiling=True,
                 disable_log_stats=True,

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from facellm.core.errors import FaceLLMError
@@ -16,6 +18,9 @@ from facellm.train.log import forget_after
 from rl.options import Learning
 
 CHECKPOINTS = "checkpoints"
+UNTOUCHED = (
+    "the last checkpoint is untouched: lower learning_rate and start again in another output_dir"
+)
 
 
 def is_main() -> bool:
@@ -60,11 +65,22 @@ def checked(loss: Tensor, step: int) -> Tensor:
         FaceLLMError: it is not finite.
     """
     if not torch.isfinite(loss):
-        raise FaceLLMError(
-            f"the loss is {float(loss)} at step {step}; the last checkpoint "
-            "is untouched: lower learning_rate and start again in another output_dir"
-        )
+        raise FaceLLMError(f"the loss is {float(loss)} at step {step}; {UNTOUCHED}")
     return loss
+
+
+class Finite(TrainerCallback):
+    """Stops a run before gradients that are not finite reach the weights, and a checkpoint.
+
+    DeepSpeed keeps gradients to itself; with it the loss alone is checked.
+    """
+
+    def on_pre_optimizer_step(
+        self, args: Any, state: Any, control: Any, model: Any = None, **_: Any
+    ) -> None:
+        norms = [p.grad.norm() for p in model.parameters() if p.grad is not None]
+        if norms and not torch.isfinite(torch.stack(norms)).all():
+            raise FaceLLMError(f"a gradient is not finite at step {state.global_step}; {UNTOUCHED}")
 
 
 def finish(

@@ -5,7 +5,10 @@ corpora ─ prompts ─► check of labels and start model ─► GRPO ─► ou
 """
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -18,8 +21,10 @@ from facellm.core.errors import FaceLLMError
 from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor
 from facellm.train import lora
 from facellm.train.parts import freeze
-from rl.colocated import Colocated, Sampling
-from rl.folder import CHECKPOINTS, begin, finish, is_main, resume
+from rl import stock
+from rl.colocated import Colocated, Room, Sampling
+from rl.devices import devices
+from rl.folder import CHECKPOINTS, Finite, begin, finish, is_main, resume
 from rl.held_out import HeldOutReward
 from rl.journal import Journal, draw
 from rl.prompts import Prompts, Slots, check_labels
@@ -29,11 +34,12 @@ from rl.schedule import STATE_FILE, Schedule
 from rl.start import check_start
 from rl.trainer import FaceGRPOTrainer
 from rl.watch import STAGE, Watch
+from rl.watched import WatchedTrainer
 
 
 def train(recipe: Recipe) -> Path:
     """Run a recipe, see `rl.run`."""
-    start = checkpoint_folder(recipe.model_name_or_path)
+    start = stock.start_folder(recipe.model_name_or_path)
     target = recipe.output_dir / "model"
     if not begin(recipe):
         return target
@@ -51,10 +57,13 @@ def train(recipe: Recipe) -> Path:
     return target
 
 
-def make_trainer(
-    recipe: Recipe, model: FaceLLMForConditionalGeneration, processor: FaceLLMProcessor
-) -> FaceGRPOTrainer:
+def make_trainer(recipe: Recipe, model: Any, processor: Any) -> WatchedTrainer:
     """The trainer of a recipe around a model, its rewards, prompts and watch.
+
+    Args:
+        recipe: of the run.
+        model: our own, or a stock one with face regions.
+        processor: the model's.
 
     Raises:
         FaceLLMError: a corpus without what tasks and rubric need, or a part the model has not.
@@ -65,27 +74,22 @@ def make_trainer(
     prompts = Prompts(recipe, count)
     check_labels(recipe, prompts)
     torch.manual_seed(recipe.seed)
-    if recipe.lora is not None:
-        lora.add(model, recipe.lora)
-    freeze(model, recipe.stage(STAGE))
     rewards = recipe.rubric.rewards()
     watch = Watch(
         [reward.name for reward in rewards], recipe.output_dir / "completions.jsonl", recipe.samples
     )
-    trainer = FaceGRPOTrainer(
-        model=model,
+    trainer = _around(recipe, model, processor)(
         reward_funcs=[reward.function for reward in rewards],
         args=config(recipe),
         train_dataset=Dataset.from_dict({"row": range(count)}),
-        processing_class=RolloutProcessor.around(processor),
-        callbacks=[Journal(recipe.output_dir / "log.jsonl", watch)],
+        callbacks=[Journal(recipe.output_dir / "log.jsonl", watch), Finite()],
     )
     # TRL asks for a Dataset; its loader takes rows from anything that has them.
     trainer.train_dataset = trainer.prompts = prompts
     if recipe.schedule == "utility":
         trainer.train_dataset = Slots(count)
         trainer.schedule = scheduled(recipe, per_round)
-    if recipe.rollouts == "vllm":
+    if isinstance(trainer, FaceGRPOTrainer) and recipe.rollouts == "vllm":
         trainer.colocated = colocated(recipe, trainer, processes)
         trainer.max_difference = recipe.vllm.max_difference
     if recipe.held_out.prompts:
@@ -94,6 +98,20 @@ def make_trainer(
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     return trainer
+
+
+def _around(recipe: Recipe, model: Any, processor: Any) -> Callable[..., WatchedTrainer]:
+    """The trainer of a kind of model, which of its parts learn settled."""
+    if not isinstance(model, FaceLLMForConditionalGeneration):
+        stock.check_recipe(recipe)
+        stock.freeze(model, recipe)
+        return partial(
+            stock.StockGRPOTrainer, model, processing_class=stock.rollout_processor(processor)
+        )
+    if recipe.lora is not None:
+        lora.add(model, recipe.lora)
+    freeze(model, recipe.stage(STAGE))
+    return partial(FaceGRPOTrainer, model, processing_class=RolloutProcessor.around(processor))
 
 
 def scheduled(recipe: Recipe, per_round: int) -> Schedule:
@@ -111,20 +129,16 @@ def scheduled(recipe: Recipe, per_round: int) -> Schedule:
 
 
 def colocated(recipe: Recipe, trainer: FaceGRPOTrainer, processes: int) -> Colocated:
-    """vLLM for a recipe's answers; it starts when the first are drawn.
+    """vLLM for a recipe's answers, one in each process; it starts when the first are drawn.
 
     Raises:
-        FaceLLMError: several processes, or no vLLM.
+        FaceLLMError: no vLLM.
     """
-    if processes > 1:
-        raise FaceLLMError(
-            f"rollouts vllm runs in one process, not in {processes}; choose rollouts transformers"
-        )
     sampling = Sampling(
         recipe.max_completion_length, trainer.eos_token_ids, trainer.model.config.image_token_id
     )
-    folder = checkpoint_folder(recipe.model_name_or_path)
-    return Colocated(folder, sampling, recipe.vllm.max_num_seqs, recipe.vllm.gpu_memory_utilization)
+    room = Room(recipe.vllm.max_num_seqs, recipe.vllm.gpu_memory_utilization, processes)
+    return Colocated(checkpoint_folder(recipe.model_name_or_path), sampling, room)
 
 
 def config(recipe: Recipe) -> GRPOConfig:
@@ -134,9 +148,10 @@ def config(recipe: Recipe) -> GRPOConfig:
         "per_device_train_batch_size", "gradient_accumulation_steps", "max_steps",
         "learning_rate", "lr_scheduler_type", "warmup_steps", "max_grad_norm", "temperature",
         "top_p", "max_completion_length", "logging_steps", "save_steps", "seed", "bf16",
-        "gradient_checkpointing", "use_cpu", "report_to",
+        "gradient_checkpointing", "report_to",
     )  # fmt: skip
     return GRPOConfig(
+        **devices(recipe),
         output_dir=str(recipe.output_dir / CHECKPOINTS),
         reward_weights=[reward.weight for reward in recipe.rubric.rewards()],
         remove_unused_columns=False,  # rewards need the columns that the model does not take

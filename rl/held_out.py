@@ -13,8 +13,8 @@ from transformers import TrainerCallback
 
 from rl.prompts import Prompts
 from rl.recipe import Recipe
-from rl.trainer import FaceGRPOTrainer
 from rl.watch import STAGE
+from rl.watched import WatchedTrainer
 
 SEED = 20_000
 """Of the prompts, whatever the seed of the run."""
@@ -23,7 +23,7 @@ SEED = 20_000
 class HeldOutReward(TrainerCallback):
     """Writes `held_out`, the mean weighted sum, and `rollouts` so far to the log."""
 
-    def __init__(self, trainer: FaceGRPOTrainer, recipe: Recipe, per_round: int) -> None:
+    def __init__(self, trainer: WatchedTrainer, recipe: Recipe, per_round: int) -> None:
         self.trainer, self.recipe = trainer, recipe
         self.rollouts = per_round * recipe.num_generations
         """Answers drawn for training in a round."""

@@ -14,7 +14,7 @@ from rl.prompts import Prompts
 from rl.recipe import Recipe
 from rl.rewards import text_of
 from rl.rewards.truth import parsed
-from rl.trainer import FaceGRPOTrainer
+from rl.watched import WatchedTrainer
 
 ELSEWHERE = 1
 """Added to the seed, so that the check asks what the run will not ask in this order."""
@@ -44,7 +44,7 @@ class Start(NamedTuple):
         )
 
 
-def check_start(trainer: FaceGRPOTrainer, recipe: Recipe) -> Start | None:
+def check_start(trainer: WatchedTrainer, recipe: Recipe) -> Start | None:
     """Try the start model; None where the recipe skips it.
 
     Raises:
@@ -71,7 +71,7 @@ def check_start(trainer: FaceGRPOTrainer, recipe: Recipe) -> Start | None:
     return start
 
 
-def _try(trainer: FaceGRPOTrainer, recipe: Recipe) -> Start:
+def _try(trainer: WatchedTrainer, recipe: Recipe) -> Start:
     check, group = recipe.check, recipe.num_generations
     prompts = Prompts(recipe.model_copy(update={"seed": recipe.seed + ELSEWHERE}), check.prompts)
     readable, totals, example = 0, [], ""

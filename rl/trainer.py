@@ -1,64 +1,52 @@
-"""TRL's GRPOTrainer with landmarks in all three of its paths, and a watch on what is answered.
+"""GRPO of our own model, with landmarks in all three of TRL's paths.
 
-prompts ─ processor ─► generate ──────────────► completions ─ rewards ─► advantages
+prompts ─ processor ─► draw ──────────────────► completions ─ rewards ─► advantages
              └ pixels, landmarks ─► old and reference log-probabilities ─┐      │
                                  └─► loss: new log-probabilities ────────┴──────┘
+
+A prompt and its pictures are the same for all of its answers: each of these reads it once
+(`rl.prefix`), and what rests of the vision part sees a picture once for all three (`rl.seen`).
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
-from trl import GRPOTrainer
-from trl.data_utils import prepare_multimodal_messages
+from trl.models import unwrap_model_for_generation
 
 from facellm.core.errors import FaceLLMError
+from facellm.model import FaceLLMForConditionalGeneration
 from rl.colocated import Colocated
-from rl.folder import checked
-from rl.prompts import Prompts, Row
-from rl.rewards.truth import Completion
+from rl.decode import Choice, draw
+from rl.likelihood import add_likelihood, apart, whole
+from rl.prefix import shares
 from rl.rollouts import ALIAS, unpack
-from rl.schedule import STATE_FILE, Schedule
-from rl.watch import Watch
+from rl.seen import Seen
+from rl.watched import WatchedTrainer
 
 
-class FaceGRPOTrainer(GRPOTrainer):
-    """GRPO for models with landmarks; see `rl.rollouts` for how these travel."""
+class FaceGRPOTrainer(WatchedTrainer):
+    """GRPO for our own model; see `rl.rollouts` for how landmarks travel."""
 
-    watch: Watch | None = None
     colocated: Colocated | None = None
     """vLLM, where it draws the answers."""
     max_difference: float = 0.0
     """Mean |Δ log-probability| between vLLM and trainer that is borne."""
-    schedule: Schedule | None = None
-    prompts: Prompts
-    """What is asked; with a schedule, the pool that it draws from."""
-    latest: Tensor
-    """Log-probabilities of the last forward pass that learns."""
-    round: int = 0
-    drawn: Sequence[int] = ()
-    """The schedule's prompts of this round, those of all processes."""
+    sharing: bool = True
+    """Whether a prompt is read once for its answers, where the model can; else as TRL does it."""
+    idle: Tensor | None = None
+    """Of the answers that are learned from: those that teach nothing."""
 
-    def answers(self, rows: Sequence[Row]) -> tuple[list[Completion], list[list[int]]]:
-        """Completions and their ids, sampled outside of what training counts; a row each."""
-        training = self.model.training
-        self.model.eval()
-        asked = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in rows]
-        _, ids, _, completions, *_ = self._generate(asked)
-        self._metrics["eval"].clear()
-        self.model.train(training)
-        return completions, ids
-
-    def _generate_and_score_completions(self, inputs: Any) -> Any:
-        if self.schedule is not None:
-            per_round = self.schedule.per_round
-            self.round = inputs[0]["row"] // per_round
-            self.drawn = self.schedule.draw(self.round)
-            inputs = [self.prompts[self.drawn[slot["row"] % per_round]] for slot in inputs]
-        return super()._generate_and_score_completions(inputs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seen: list[Seen] = []
+        for model in (self.model, self.ref_model):
+            bare = None if model is None else self.accelerator.unwrap_model(model)
+            if isinstance(bare, FaceLLMForConditionalGeneration):
+                add_likelihood(bare)
+                seen = Seen.before(bare.model.vision, resting=model is self.ref_model)
+                self.seen += [seen] if seen else []
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         # Trainer puts everything in training mode each step. Batch statistics would make the answer
@@ -70,61 +58,50 @@ class FaceGRPOTrainer(GRPOTrainer):
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, *args: Any, **kwargs: Any
     ) -> Any:
         seen = unpack(multimodal_fields)
-        if self.colocated is None:
+        bare = self.accelerator.unwrap_model(self.model)
+        for own in self.seen:
+            own.forget()
+        if self.colocated is not None:
+            self.colocated.sync(bare, self.state.global_step)
+            counts = self.processing_class.image_token_counts(seen["landmarks"], seen["num_views"])
+            return self.colocated.generate(prompt_ids, images, counts)
+        if not (self.sharing and shares(bare)):
             return super()._generate_single_turn(prompt_ids, images, seen, *args, **kwargs)
-        self.colocated.sync(self.accelerator.unwrap_model(self.model), self.state.global_step)
-        counts = self.processing_class.image_token_counts(seen["landmarks"], seen["num_views"])
-        return self.colocated.generate(prompt_ids, images, counts)
+        text = self._tokenizer.pad({"input_ids": prompt_ids}, padding_side="left")
+        seen |= {name: torch.tensor(rows) for name, rows in text.items()}
+        seen = {name: value.to(self.accelerator.device) for name, value in seen.items()}
+        choice = Choice(
+            self.max_completion_length, self.eos_token_ids, self.temperature, self.top_p,
+            never=[bare.config.image_token_id],
+        )  # fmt: skip
+        gather = self.args.ds3_gather_for_generation
+        with (
+            unwrap_model_for_generation(self.model_wrapped, self.accelerator, gather) as model,
+            self.accelerator.autocast(),
+        ):
+            return draw(model, seen, [len(own) for own in images], choice), None
 
-    def _get_per_token_logps_and_entropies(
-        self,
-        model: nn.Module,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        logits_to_keep: int,
-        batch_size: int | None = None,
-        compute_entropy: bool = False,
-        compute_aux_loss: bool = False,
-        pixel_values: Tensor | None = None,
-        num_images: list[int] | None = None,
-        image_position_ids: Tensor | None = None,
-        **unused: Any,
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """TRL's method for the one layout that we have: a row of packed views a picture.
-
-        It serves old and reference log-probabilities and the loss alike.
-        """
-        if pixel_values is None or image_position_ids is None or num_images is None:
-            raise FaceLLMError("a batch came without its landmarks; this build of TRL drops them")
-        ends = torch.tensor([0, *num_images]).cumsum(0).tolist()
-        size = batch_size or len(input_ids)
-        logps, entropies = [], []
-        for start in range(0, len(input_ids), size):
-            rows = slice(start, start + size)
-            pictures = slice(ends[start], ends[min(start + size, len(input_ids))])
-            inputs = {
-                "input_ids": input_ids[rows],
-                "attention_mask": attention_mask[rows],
-                "pixel_values": pixel_values[pictures],
-                ALIAS: image_position_ids[pictures],
-            }
-            labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
-            labels[:, :-logits_to_keep] = -100
-            with self.accelerator.autocast():
-                outputs = model(**unpack(inputs), labels=labels, fused_lm_head=True)
-            logps.append(outputs.log_probs[:, -logits_to_keep:])
-            entropies.append(outputs.entropy[:, -logits_to_keep:] if compute_entropy else None)
-        found = torch.cat(entropies) if compute_entropy else None
-        together = torch.cat(logps)
-        if torch.is_grad_enabled():
-            self.latest = together.detach()
-        return together, found, None
+    def inputs_of(
+        self, model: nn.Module, rows: slice, pictures: slice, length: int, batch: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """See `WatchedTrainer`: the one layout that we have, a row of packed views a picture."""
+        seen = unpack(
+            {"pixel_values": batch["pixel_values"][pictures], ALIAS: batch[ALIAS][pictures]}
+        )
+        told = (batch["input_ids"][rows], batch["attention_mask"][rows], length)
+        if not (self.sharing and shares(self.accelerator.unwrap_model(model))):
+            return seen | whole(*told)
+        idle = None if self.idle is None else self.idle[rows]
+        return seen | apart(*told, batch["num_images"][rows], idle)
 
     def _compute_loss(self, model: nn.Module, inputs: Any) -> Tensor:
+        # Without a reference, an answer's share of the loss is a multiple of its advantage.
+        self.idle = inputs["advantages"] == 0 if self.beta == 0 else None
         loss = super()._compute_loss(model, inputs)
+        self.idle = None
         if self.colocated is not None:
             self._compare(inputs)
-        return checked(loss, self.state.global_step)
+        return loss
 
     def _compare(self, inputs: Any) -> None:
         """See that vLLM finds its answers as likely as the trainer does, before it learns of them.
@@ -143,34 +120,3 @@ class FaceGRPOTrainer(GRPOTrainer):
                 f"{self.state.global_step} (vllm.max_difference is {self.max_difference:g}): they "
                 "do not run the same model; the last checkpoint is untouched"
             )
-
-    def _calculate_rewards(
-        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
-    ) -> Tensor:
-        rewards: Tensor = super()._calculate_rewards(
-            inputs, prompts, completions, completion_ids_list
-        )
-        if self.watch is not None:
-            own = slice(
-                self.accelerator.process_index * len(inputs),
-                (self.accelerator.process_index + 1) * len(inputs),
-            )
-            numbers = self.watch.see(inputs, completions, rewards[own].tolist())
-            self._note(numbers)
-        if self.schedule is not None:
-            weights = self.reward_weights.to(rewards.device) * ~rewards.isnan()
-            shares = (weights * rewards.nan_to_num()).sum(1) / weights.sum(1)  # 0/0: unscored
-            grouped = shares.view(-1, self.num_generations).cpu().double().numpy()
-            self.schedule.learn(self.round, list(self.drawn), grouped)
-            self._note(self.schedule.numbers(self.round))
-        return rewards
-
-    def _note(self, numbers: dict[str, float]) -> None:
-        for name, value in numbers.items():
-            self._metrics["train"][name].append(value)
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
-        if self.schedule is not None and self.is_world_process_zero():
-            name = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-            self.schedule.save(Path(self._get_output_dir(trial)) / name / STATE_FILE)

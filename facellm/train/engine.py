@@ -81,33 +81,45 @@ def trackers(recipe: Recipe) -> list[str]:
 
 
 def _deepspeed(recipe: Recipe, stage: Stage) -> DeepSpeedPlugin:
+    options = zero(
+        recipe.deepspeed, recipe.use_cpu, stage.per_device_train_batch_size,
+        stage.gradient_accumulation_steps, recipe.bf16,
+    )  # fmt: skip
+    return DeepSpeedPlugin(hf_ds_config=options, zero3_init_flag=False)
+
+
+def zero(
+    level: int, use_cpu: bool, batch: int, steps: int, bf16: bool, clip: float = MAX_GRAD_NORM
+) -> dict[str, Any]:
+    """DeepSpeed's options for a ZeRO level, rows a micro-batch and micro-batches a step.
+
+    Raises:
+        FaceLLMError: no processes that could share, or no DeepSpeed.
+    """
     if "RANK" not in os.environ:
         raise FaceLLMError(
             "deepspeed runs in processes that torchrun or accelerate launch starts; "
             "start them so, or set deepspeed to 0"
         )
-    if recipe.use_cpu or not torch.accelerator.is_available():
+    if use_cpu or not torch.accelerator.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
     try:
         import deepspeed  # noqa: F401
     except ImportError:
         raise FaceLLMError("deepspeed is not installed: pip install 'facellm[train]'") from None
-    return DeepSpeedPlugin(
-        hf_ds_config={
-            "train_micro_batch_size_per_gpu": stage.per_device_train_batch_size,
-            "gradient_accumulation_steps": stage.gradient_accumulation_steps,
-            "gradient_clipping": MAX_GRAD_NORM,
-            "zero_allow_untested_optimizer": True,
-            "zero_force_ds_cpu_optimizer": False,
-            "zero_optimization": {
-                "stage": recipe.deepspeed,
-                "stage3_gather_16bit_weights_on_model_save": True,
-            },
-            "bf16": {"enabled": recipe.bf16},
-            "steps_per_print": 10**9,
+    return {
+        "train_micro_batch_size_per_gpu": batch,
+        "gradient_accumulation_steps": steps,
+        "gradient_clipping": clip,
+        "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,
+        "zero_optimization": {
+            "stage": level,
+            "stage3_gather_16bit_weights_on_model_save": True,
         },
-        zero3_init_flag=False,
-    )
+        "bf16": {"enabled": bf16},
+        "steps_per_print": 10**9,
+    }
 
 
 class Engine:

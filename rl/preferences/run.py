@@ -17,7 +17,7 @@ from facellm.checkpoint import checkpoint_folder
 from facellm.model import FaceLLMForConditionalGeneration, FaceLLMProcessor
 from facellm.train import lora
 from facellm.train.parts import freeze
-from rl.folder import CHECKPOINTS, begin, finish, is_main, resume
+from rl.folder import CHECKPOINTS, Finite, begin, finish, is_main, resume
 from rl.journal import Journal, draw
 from rl.preferences.pairs import Row, make_pairs
 from rl.preferences.recipe import STAGE, Preferences
@@ -71,7 +71,7 @@ def make_trainer(
         data_collator=Collator(rows, processor),
         train_dataset=tokenised(rows, processor),
         processing_class=processor,
-        callbacks=[Journal(recipe.output_dir / "log.jsonl", None, STAGE)],
+        callbacks=[Journal(recipe.output_dir / "log.jsonl", None, STAGE), Finite()],
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)

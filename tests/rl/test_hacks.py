@@ -20,9 +20,11 @@ from rl.rubric import Rubric
 CASES = yaml.safe_load(Path(__file__).with_name("hacks.yaml").read_text(encoding="utf-8"))
 HACKS = [hack for group in CASES["hacks"].values() for hack in group]
 SHIPPED = Path(__file__).parents[2] / "rl/recipes/rig.yaml"
+OTHERS = {"length", "repetition", "looked", "judge"}
+"""Rewards that do not read what is said by themselves."""
 EVERY = check(
     Rubric,
-    dict.fromkeys(Rubric.model_fields.keys() - {"length", "repetition"}, 1.0),
+    dict.fromkeys(Rubric.model_fields.keys() - OTHERS, 1.0),
     "every reward that reads what is said",
 )
 OF_A_TASK = ("affective_tree", "caption_facts", "choice", "attributes", "age")

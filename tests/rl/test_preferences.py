@@ -57,7 +57,7 @@ def test_every_picture_has_its_own_landmarks_in_policy_and_reference(
 
     def look(module, inputs):
         assert not module.training, "batch statistics would differ between the passes"
-        for own, points in zip(*inputs, strict=True):
+        for own, points in zip(*inputs[:2], strict=True):
             assert torch.equal(points, expected[own.numpy().tobytes()])
             grad = torch.is_grad_enabled()
             seen[grad] = seen.get(grad, 0) + 1

@@ -87,12 +87,17 @@ def start(written: Path, processes: int) -> list[dict[str, object]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_two_processes_learn_what_one_learns(checkpoint, corpus, tmp_path):
+@pytest.mark.parametrize("level", [0, 2])
+def test_two_processes_learn_what_one_learns(level, checkpoint, corpus, tmp_path):
+    """Two that keep all of the optimiser each, and two that keep half of it (ZeRO-2)."""
+    if level:
+        pytest.importorskip("deepspeed")
     folders, said = [], []
     for processes in (1, 2):
         made = recipe(
             tmp_path / f"run{processes}", checkpoint, corpus, schedule="utility", pool=6,
             max_steps=STEPS, per_device_train_batch_size=8 // processes, samples=0,
+            deepspeed=level if processes == 2 else 0,
         )  # fmt: skip
         written = tmp_path / f"{processes}.yaml"
         written.write_text(dump(made))
