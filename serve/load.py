@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -226,15 +227,26 @@ def _face(photo: Path | None) -> Image.Image:
     return Image.fromarray(astronaut()[0:256, 128:384])
 
 
-def _memory(pid: int | None) -> float:
-    """MB of a process and all it has started."""
+def memory_of(pid: int | None) -> dict[str, int]:
+    """MB of a process and of those it has started, by name; pages that they share count once.
+
+    Raises:
+        FaceLLMError: no such process, or another user's.
+    """
     if pid is None:
-        return float("nan")
+        return {}
     import psutil
 
-    server = psutil.Process(pid)
-    each = [server, *server.children(recursive=True)]
-    return round(sum(one.memory_info().rss for one in each) / 1e6)
+    found: Counter[str] = Counter()
+    try:
+        server = psutil.Process(pid)
+        for one in [server, *server.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                name = "server" if one.pid == pid else one.name()
+                found[name] += round(one.memory_full_info().pss / 1e6)
+    except psutil.Error as error:
+        raise FaceLLMError(f"cannot tell the memory of process {pid}: {error}") from None
+    return {**found, "all": found.total()}
 
 
 def main() -> None:
@@ -253,11 +265,11 @@ def main() -> None:
         model = ServerReader(chosen.server, chosen.api_key).model
         requests = Requests(_face(chosen.photo), model)
         begun = time.perf_counter()
-        memory = {0: _memory(chosen.pid)}
+        memory = {0: memory_of(chosen.pid)}
 
         def told(outcome: Outcome) -> None:
             if (answers := len(outcome.seconds)) % TELL == 0:
-                memory[answers] = _memory(chosen.pid)
+                memory[answers] = memory_of(chosen.pid)
                 so_far = summary(outcome, time.perf_counter() - begun)
                 print(json.dumps(so_far), file=sys.stderr, flush=True)
 
@@ -266,7 +278,7 @@ def main() -> None:
         )
         outcome = asyncio.run(work)
         found = summary(outcome, time.perf_counter() - begun)
-        memory[len(outcome.seconds)] = _memory(chosen.pid)
+        memory[len(outcome.seconds)] = memory_of(chosen.pid)
         print(json.dumps({**found, "megabytes_after_answers": memory}, indent=1))
 
 

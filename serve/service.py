@@ -24,6 +24,7 @@ from serve.given import named_faces
 from serve.media import FaceMediaConnector
 from serve.metrics import UNREAD
 from serve.schemas import GivenFace
+from serve.shown import close_up, prompts
 
 
 class FaceService:
@@ -61,7 +62,9 @@ class FaceService:
         found = await self.find(image) if faces is None else list(faces)
         usage = Usage()
         requests = self._describer.requests(image, found)
-        answers = await asyncio.gather(*(self._answer(one, usage) for one in requests))
+        made = await asyncio.to_thread(prompts, requests, self._processor)
+        pairs = zip(requests, made, strict=True)
+        answers = await asyncio.gather(*(self._answer(*pair, usage) for pair in pairs))
         report = self._describer.report(image, found, answers, name, self.model)
         for face in report.faces:
             for part in face.unread:
@@ -82,8 +85,9 @@ class FaceService:
         """Pieces of an answer and whether it was cut off, which only the last piece knows."""
         kind = RequestOutputKind.DELTA
         params = SamplingParams(temperature=0, max_tokens=request.max_tokens, output_kind=kind)
+        [prompt] = await asyncio.to_thread(prompts, [request], self._processor)
         first = True
-        async for output in self._generate(request, params):
+        async for output in self._engine.generate(prompt, params, request_id=_new_id()):
             [part] = output.outputs
             usage.add(len(output.prompt_token_ids or ()) if first else 0, len(part.token_ids))
             first = False
@@ -95,7 +99,8 @@ class FaceService:
 
     async def _map(self, image: Image.Image, face: Face, index: int) -> EvidenceMap:
         points = landmarks_of([face])
-        inputs = self._processor.image_processor(images=[image], landmarks=[points])
+        part, moved = close_up(image, points, self._processor.image_processor)
+        inputs = self._processor.image_processor(images=[part], landmarks=[moved])
         pixels, slots = inputs["pixel_values"].numpy(), inputs["landmarks"].numpy()
         # Bytes travel between the processes of every vLLM setup; arrays only between some.
         answer = await self._engine.collective_rpc(
@@ -105,14 +110,14 @@ class FaceService:
         [box] = self._processor.view_boxes(image, points)
         return EvidenceMap.of(index, box, attention[0, 0])
 
-    async def _answer(self, request: Request, usage: "Usage") -> Completion:
+    async def _answer(self, request: Request, prompt: dict[str, Any], usage: "Usage") -> Completion:
         params = SamplingParams(
             temperature=0,
             max_tokens=1 if request.choices else request.max_tokens,
             logprob_token_ids=list(request.choices) or None,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        async for output in self._generate(request, params):
+        async for output in self._engine.generate(prompt, params, request_id=_new_id()):
             [part] = output.outputs
             usage.add(len(output.prompt_token_ids or ()), len(part.token_ids))
             if request.choices:
@@ -121,16 +126,9 @@ class FaceService:
             return Completion(part.text, finished=part.finish_reason == "stop")
         raise RuntimeError("the engine ended without an answer")
 
-    def _generate(self, request: Request, params: SamplingParams) -> Any:
-        tokens = self._processor.tokenizer.apply_chat_template(
-            request.messages, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        item = {"image": request.image, "landmarks": request.landmarks}
-        prompt = {
-            "prompt_token_ids": [*tokens, *request.prefill],
-            "multi_modal_data": {"image": [item]},
-        }
-        return self._engine.generate(prompt, params, request_id=f"face-{uuid4().hex}")
+
+def _new_id() -> str:
+    return f"face-{uuid4().hex}"
 
 
 class Usage:

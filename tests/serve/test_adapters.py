@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 from safetensors.numpy import load_file, save_file
+from typer.testing import CliRunner
 
 from facellm.checkpoint import SHIPPED
+from facellm.cli import app
 from facellm.core.errors import FaceLLMError
+from serve import launcher
 from serve.lora import check_adapter, check_adapters
+from serve.process import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -90,3 +94,20 @@ def test_the_command_line_is_checked(adapter: Path, tmp_path: Path) -> None:
         check(modules[:1], False)
     with pytest.raises(FaceLLMError, match="no adapter_config"):
         check(modules, True)
+
+
+def test_one_that_does_not_fit_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = pytest.importorskip("vllm.entrypoints.cli.serve", reason="vLLM is not installed")
+    started: list[Any] = []
+    monkeypatch.setattr(serving.ServeSubcommand, "cmd", staticmethod(started.append))
+    for of_the_process in ("set_environment", "_few_arenas", "_quieten", "_fork_engine", "tell"):
+        monkeypatch.setattr(launcher, of_the_process, lambda *_: None)
+    line = ["serve", "--port", str(free_port()), "--enable-lora"]
+    result = CliRunner().invoke(app, [*line, "--lora-modules", f"bad={tmp_path}"])
+    assert result.exit_code == 2
+    assert "holds no adapter_config.json" in result.stderr and result.stderr.count("\n") == 1
+    assert started == []
+    assert CliRunner().invoke(app, line).exit_code == 0
+    assert len(started) == 1

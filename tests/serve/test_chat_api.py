@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ import pytest
 from PIL import Image
 
 from facellm import FaceReport
-from facellm.core.errors import FaceLLMError
 from serve.process import ServerProcess
 
 pytestmark = [
@@ -66,6 +64,22 @@ def test_several_pictures_and_turns(http: httpx.Client, astronaut: Image.Image) 
     assert chat(http, turns).json()["usage"]["prompt_tokens"] > tokens[1]
 
 
+def test_an_id_of_a_client_never_leads_to_the_picture_of_another(
+    http: httpx.Client, astronaut: Image.Image
+) -> None:
+    def ask(url: str | None, name: str | None) -> httpx.Response:
+        part = {"type": "image_url", "image_url": {"url": url} if url else None, "uuid": name}
+        words = {"type": "text", "text": "What do you see?"}
+        return chat(http, [{"role": "user", "content": [part, words]}])
+
+    theirs, mine = url_of(astronaut), url_of(Image.new("RGB", (64, 64), (90, 120, 90)))
+    assert text(ask(theirs, "img-1")) == text(ask(theirs, None))
+    assert text(ask(mine, "img-1")) == text(ask(mine, None)) != text(ask(theirs, None))
+    alone = ask(None, "img-1")
+    assert alone.status_code == 400
+    assert "named by an id alone" in alone.json()["error"]["message"]
+
+
 def test_more_pictures_than_the_server_takes(http: httpx.Client) -> None:
     urls = [url_of(Image.new("RGB", (32, 32), (number, 0, 0))) for number in range(17)]
     answer = chat(http, [user("?", *urls)])
@@ -81,14 +95,6 @@ def test_an_adapter_is_asked_by_its_name(http: httpx.Client, astronaut: Image.Im
     assert text(chat(http, asked, model="tuned")) != plain
     assert text(chat(http, asked)) == plain
     assert chat(http, asked, model="other").status_code == 404
-
-
-def test_an_adapter_that_does_not_fit_stops_the_start(adapter: Path, tmp_path: Path) -> None:
-    options = ["--enable-lora", "--lora-modules", f"bad={tmp_path}"]
-    with ServerProcess(tmp_path / "log.txt", options=options) as server:
-        with pytest.raises(FaceLLMError, match=r"facellm: .* holds no adapter_config\.json"):
-            server.wait(300)
-        assert server.ended(10) == 2
 
 
 def test_a_box_is_enough(http: httpx.Client, astronaut: Image.Image) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 import zlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from io import BytesIO
@@ -18,6 +19,7 @@ import pytest
 from PIL import Image
 
 from serve.process import ServerProcess
+from serve.siege import Siege, large_body
 
 psutil = pytest.importorskip("psutil", reason="psutil comes with vLLM")
 pytestmark = [
@@ -26,8 +28,8 @@ pytestmark = [
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed"),
 ]
 
-UPLOADS = 24
-"""Of 20 MB each, at the same time; `python -m serve.load` does as many as you like."""
+UPLOADS = 200
+"""Of 20 MB each, at the same time; an eighth of them pictures (`python -m serve.siege`: all)."""
 
 
 def data_url(content: bytes) -> str:
@@ -73,7 +75,7 @@ def running(http: httpx.Client) -> float:
 
 
 def test_a_client_that_has_gone_frees_its_slot(
-    shipped: ServerProcess, http: httpx.Client, astronaut: Image.Image
+    shipped: ServerProcess, http: httpx.Client, key: str, astronaut: Image.Image
 ) -> None:
     before = metric(http, "vllm:generation_tokens_total")
     body = long_chat(shipped.model, 600)
@@ -87,55 +89,39 @@ def test_a_client_that_has_gone_frees_its_slot(
         next(answer.iter_lines())
     with pytest.raises(httpx.ReadTimeout):
         http.post("/v1/face/analyze", json={"image": ours["image"]}, timeout=0.05)
+    with socket.create_connection(("127.0.0.1", shipped.port), timeout=30) as half:
+        head = f"POST /v1/face/analyze HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}"
+        half.sendall(f'{head}\r\nContent-Length: 4000\r\n\r\n{{"image": "'.encode())
     until(lambda: running(http) == 0)
     assert metric(http, "vllm:generation_tokens_total") - before < 3 * 600
 
 
 def test_many_large_uploads_at_once_are_all_answered_in_bounded_memory(
-    shipped: ServerProcess, http: httpx.Client, key: str
+    shipped: ServerProcess, key: str
 ) -> None:
-    picture = encoded(Image.new("RGB", (2640, 2640), (90, 120, 90)), "PPM")
-    assert len(picture) > 20e6
-    body = b'{"image": "' + data_url(picture).encode() + b'"}'
-    server = psutil.Process(shipped.pid)
-    before, most = server.memory_info().rss, 0
-
-    async def upload(client: httpx.AsyncClient) -> int:
-        headers = {"content-type": "application/json"}
-        answer = await client.post("/v1/face/analyze", content=body, headers=headers)
-        return answer.status_code
-
-    async def run() -> list[int]:
-        nonlocal most
-        headers = {"Authorization": f"Bearer {key}"}
-        limits = httpx.Limits(max_connections=UPLOADS + 5)
-        async with httpx.AsyncClient(
-            base_url=shipped.url, headers=headers, timeout=500, limits=limits
-        ) as client:
-            tasks = [asyncio.create_task(upload(client)) for _ in range(UPLOADS)]
-            while not all(task.done() for task in tasks):
-                await asyncio.sleep(0.3)
-                most = max(most, server.memory_info().rss)
-            return [task.result() for task in tasks]
-
-    assert set(asyncio.run(run())) <= {200, 503}
-    # Without a bound: body, text, bytes and pixels of all of them, 98 MB each, are 2.3 GB.
-    assert most - before < 1.5e9
-    assert http.get("/health").status_code == 200
+    picture = large_body(20)
+    odd = picture.replace(b'{"image"', b'{"more": 1, "image"')  # as large, and soon done with
+    attacker = Siege(shipped.url, key, shipped.pid)
+    bodies = [picture if number % 8 == 0 else odd for number in range(UPLOADS)]
+    found = asyncio.run(attacker.besieged(attacker.uploads(bodies)))
+    assert set(found["answers"]) <= {"200", "400", "503"}
+    assert sum(found["answers"].values()) == UPLOADS and found["answers"].get("400", 0) > 0
+    # Without a bound: body, text, bytes and pixels of all of them, 94 MB each, are 19 GB.
+    memory = found["server_megabytes"]
+    assert memory["at_most"] - memory["before"] < 1500
+    assert found["good_request_afterwards"] == 200
 
 
-def test_half_a_request_holds_up_nobody(shipped: ServerProcess, http: httpx.Client) -> None:
-    slow = []
-    for _ in range(200):
-        one = socket.create_connection(("127.0.0.1", shipped.port), timeout=30)
-        one.sendall(b"POST /v1/face/analyze HTTP/1.1\r\nHost: localhost\r\nX-")
-        slow.append(one)
-    assert http.get("/v1/face/schema").status_code == 200
+def test_requests_that_never_end_hold_up_nobody(shipped: ServerProcess, key: str) -> None:
+    attacker = Siege(shipped.url, key, shipped.pid)
+
+    async def attack() -> Counter[str]:
+        return sum(await asyncio.gather(attacker.headers(200), attacker.bodies(50)), Counter())
+
+    found = asyncio.run(attacker.besieged(attack()))
     # The server hangs up by itself, after `serve.idle.MOST` seconds.
-    slow[0].settimeout(120)
-    assert slow[0].recv(100) == b""
-    for one in slow:
-        one.close()
+    assert found["answers"] == {"hung up": 200, "408": 50}
+    assert found["good_request_afterwards"] == 200
 
 
 def bomb(side: int) -> bytes:

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +22,13 @@ PATIENCE = 120_000
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    if find_spec("vllm") is None:  # importing it here would take as long as starting the server
-        pytest.skip("vLLM is not installed")
-    with ServerProcess(tmp_path_factory.mktemp("server") / "log.txt") as process:
-        process.wait(500)
-        yield process
-
-
-@pytest.fixture(scope="session")
-def site(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(
+    shipped: ServerProcess, key: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Address of the page."""
     url = f"http://127.0.0.1:{free_port()}"
     line = [sys.executable, "-c", "from facellm.cli import main; main()", "ui"]
-    line += ["--server", server.url, "--port", url.rpartition(":")[2]]
+    line += ["--server", shipped.url, "--api-key", key, "--port", url.rpartition(":")[2]]
     log = tmp_path_factory.mktemp("ui") / "log.txt"
     with log.open("w") as out, subprocess.Popen(line, stdout=out, stderr=out) as process:
         try:
@@ -45,7 +37,7 @@ def site(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
         finally:
             process.terminate()
     assert log.read_text() == f"facellm: open http://localhost:{url.rpartition(':')[2]}" + (
-        f" (server: {server.url})\n"
+        f" (server: {shipped.url})\n"
     ), "the page's process logs nothing of what it passes on"
 
 

@@ -73,10 +73,12 @@ def check_panel(page: Any, face: dict[str, Any]) -> None:
         assert evidence["text"] in line and (evidence["action_unit"] or "") in line
 
 
-def test_a_dropped_picture_shows_what_the_api_says(page: Any, server: Any, two_faces: Path) -> None:
+def test_a_dropped_picture_shows_what_the_api_says(
+    page: Any, http: httpx.Client, two_faces: Path
+) -> None:
     body, report = read(page, two_faces)
     assert np.array_equal(np.asarray(sent_picture(body)), np.asarray(Image.open(two_faces)))
-    direct = httpx.post(f"{server.url}/v1/face/analyze", json=body, timeout=300).json()
+    direct = http.post("/v1/face/analyze", json=body, timeout=300).json()
     assert len(report["faces"]) == len(direct["faces"]) == 2
     for face, same in zip(report["faces"], direct["faces"], strict=True):
         assert face["box"] == pytest.approx(same["box"], abs=0.1)
@@ -104,7 +106,9 @@ def test_a_dropped_picture_shows_what_the_api_says(page: Any, server: Any, two_f
     check_rows(text, rows_of(FaceReport.model_validate(report), "two faces.png"))
 
 
-def test_regions_are_clicked_asked_about_and_lit(page: Any, server: Any, two_faces: Path) -> None:
+def test_regions_are_clicked_asked_about_and_lit(
+    page: Any, http: httpx.Client, two_faces: Path
+) -> None:
     _, report = read(page, two_faces)
     face = report["faces"][0]
     assert face["evidence"], "the astronaut smiles"
@@ -128,7 +132,7 @@ def test_regions_are_clicked_asked_about_and_lit(page: Any, server: Any, two_fac
     asked = waiting.value.request.post_data_json
     assert (asked["question"], asked["face"]) == ("What do you see at the inner mouth?", 1)
     whole_answer = {**asked, "stream": False}
-    direct = httpx.post(f"{server.url}/v1/face/ask", json=whole_answer, timeout=300).json()
+    direct = http.post("/v1/face/ask", json=whole_answer, timeout=300).json()
     text = direct["choices"][0]["message"]["content"]
     assert page.text_content(".answer") == text != ""
     assert text in page.text_content("#status"), "people who do not see it hear it"
