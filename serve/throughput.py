@@ -69,11 +69,12 @@ def without_regions(folder: Path, out: Path) -> Path:
     import facellm.model  # noqa: F401  (registers the classes that the Auto classes return)
 
     config = AutoConfig.from_pretrained(folder)
-    config.vision_config.guidance = config.vision_config.read_out = False
+    vision = config.vision_config
+    vision.guidance = vision.read_out = vision.refine = False
     model = AutoModelForImageTextToText.from_pretrained(folder, config=config)
     model.save_pretrained(out)
     processor = AutoProcessor.from_pretrained(folder)
-    processor.face_tokens = config.vision_config.face_tokens
+    processor.face_tokens = vision.face_tokens
     processor.save_pretrained(out)
     return out
 

@@ -7,12 +7,17 @@ import pytest
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from facellm.checkpoint import SHIPPED
 from facellm.model import debug_checkpoint
 from serve.throughput import LENGTHS, requests, without_regions
 
 
-def test_the_plain_model_has_no_region_tokens(tmp_path: Path, astronaut: Image.Image) -> None:
-    plain = without_regions(debug_checkpoint(tmp_path / "guided"), tmp_path / "plain")
+@pytest.mark.parametrize("shipped", [False, True])
+def test_the_plain_model_has_no_region_tokens(
+    shipped: bool, tmp_path: Path, astronaut: Image.Image
+) -> None:
+    guided = SHIPPED if shipped else debug_checkpoint(tmp_path / "guided")
+    plain = without_regions(guided, tmp_path / "plain")
     model = AutoModelForImageTextToText.from_pretrained(plain)
     assert not [name for name, _ in model.named_parameters() if "region" in name or "told" in name]
     processor = AutoProcessor.from_pretrained(plain)
