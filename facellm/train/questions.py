@@ -104,8 +104,8 @@ def regions(setting: Setting) -> Answer:
     note = (
         "Arms without a part have its parameters in a residual MLP on every patch behind the "
         "tower. Without read-out, heads see the mean of the patches; `off` has no landmarks at "
-        f"all. `{SHAPE.name}` is the model as it ships: its readings, which are larger than the "
-        "heads of the others, also hear the 68 points."
+        f"all. `{SHAPE.name}` is the model as it ships but for the refinement: its readings, "
+        "which are larger than the heads of the others, also hear the 68 points."
     )
     return conclude(subjects_of(setting.tests[F1]), of_eyes(setting, reads), wanted, sizes, note)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from twins import lent
 
 from facellm.core.errors import FaceLLMError
 from facellm.model.vision import ABSENT, POINT_UNIT
@@ -15,15 +16,7 @@ WIDTH, HEIGHT = 96, 64
 
 @pytest.fixture(params=["qwen3_vl", "qwen2_5_vl"])
 def pair(request, pairs):
-    from conftest import Pair
-
-    name = request.param
-    if name not in pairs:
-        twin = tiny.FAMILIES[name]()
-        model, processor = add_face_regions(twin.model, twin.processor, finder=None)
-        pairs[name] = Pair(name, tiny.FAMILIES[name](), model, processor)
-    yield pairs[name]
-    tiny.open_gate(pairs[name].model, 0.0)
+    yield from lent(request.param, pairs)
 
 
 def video(frames=8, seed=0):
