@@ -19,16 +19,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from facellm.checkpoint import checkpoint_folder
 from facellm.core.errors import FaceLLMError, one_line
 from facellm.core.recipe import check, read
 from rl import series
-from rl.compare import START, cell, mean_scores
+from rl.compare import START, against, cell
 from rl.recipe import Recipe
-from rl.report import TOTAL, Asked, Scores, compared, held_out_questions, kept_scores
+from rl.report import TOTAL, held_out_questions, kept_scores
 
 FULL = "full"
 ALONE = {"units_in_the_evidence": "evidence", "units_in_the_answer": "answer"}
@@ -75,16 +74,8 @@ def measured(recipe: Recipe, runs: Sequence[series.Run], out: Path) -> Row:
         for way in of_task:
             base = START if way == FULL else FULL
             if way != START and base in of_task:
-                task[way] = _against(question, of_task[base], of_task[way])
+                task[way] = against(question, of_task[base], of_task[way])
     return found
-
-
-def _against(asked: Asked, before: list[Scores], after: list[Scores]) -> Row:
-    first, last = mean_scores(before), mean_scores(after)
-    rows = {name: compared(name, first, last, asked.subjects) for name in first}
-    for name, row in rows.items():
-        row["runs"] = [float(np.nanmean(run[name] - first[name])) for run in after]
-    return rows
 
 
 def table(found: Row, recipe: Recipe, runs: Sequence[series.Run]) -> str:

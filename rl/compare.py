@@ -63,20 +63,19 @@ def measure(recipe: Recipe, ways: Ways) -> dict[str, Any]:
         names = list(ways)
         for place, name in enumerate(names):
             for base in names[:place]:
-                task[f"{name} against {base}"] = _against(asked, runs[base], runs[name])
+                rows = task[f"{name} against {base}"] = against(asked, runs[base], runs[name])
+                for reward, row in rows.items():
+                    print(f"{asked.corpus.name} {asked.task} {reward}: {in_words(row)}", flush=True)
     return found
 
 
-def _against(asked: Asked, before: list[Scores], after: list[Scores]) -> dict[str, Any]:
+def against(asked: Asked, before: list[Scores], after: list[Scores]) -> dict[str, Any]:
     """Rewards of the mean run, and each later run's own difference to the mean earlier one."""
-    base = mean_scores(before)
-    numbers = {}
-    for name in base:
-        row = compared(name, base, mean_scores(after), asked.subjects)
-        row["runs"] = [float(np.nanmean(run[name] - base[name])) for run in after]
-        print(f"{asked.corpus.name} {asked.task} {name}: {in_words(row)}", flush=True)
-        numbers[name] = row
-    return numbers
+    first, last = mean_scores(before), mean_scores(after)
+    rows = {name: compared(name, first, last, asked.subjects) for name in first}
+    for name, row in rows.items():
+        row["runs"] = [float(np.nanmean(run[name] - first[name])) for run in after]
+    return rows
 
 
 def mean_scores(runs: list[Scores]) -> Scores:

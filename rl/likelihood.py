@@ -112,8 +112,8 @@ def likelihood(
                 found = (outputs.log_probs, outputs.entropy)
                 parts.append(tuple(F.pad(part, more) for part in found if part is not None))
     order = torch.cat(rows).argsort()
-    whole = [torch.cat(part)[order] for part in zip(*parts, strict=True)]
-    return Found(whole[0], whole[1] if len(whole) > 1 else None)
+    log_probs, *entropy = (torch.cat(part)[order] for part in zip(*parts, strict=True))
+    return Found(log_probs, entropy[0] if entropy else None)
 
 
 def _busy(prompts: Prompts, idle: Tensor | None) -> Iterator[tuple[Tensor, bool]]:

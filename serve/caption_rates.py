@@ -11,7 +11,6 @@ Every round of each way has pictures of its own, which no cache knows, of one fa
 All write the same columns; the processor time of the two that ask a server includes the server's.
 """
 
-import json
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -30,7 +29,7 @@ from facellm.faces import load_finder
 from facellm.reader import FaceReader
 from serve.process import ServerProcess
 from serve.throughput import requests
-from serve.turns import Done, Work, compared, in_turns
+from serve.turns import Done, Work, compared, in_turns, save
 
 CONCURRENCY = 16
 WARM = 4
@@ -157,8 +156,7 @@ def main(
             }
             rows = in_turns(ways, rounds)
     found = {name: compared(rows, name, WAYS[:1]) for name in WAYS[1:]}
-    if out is not None:
-        out.write_text(json.dumps({"rows": rows, "ratios": found}, indent=1) + "\n", "utf-8")
+    save(out, rows, found)
 
 
 if __name__ == "__main__":

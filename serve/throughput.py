@@ -14,7 +14,6 @@ all. Beside what the clock says stands the processor time, which other work on t
 little. Nothing is compared between rounds that did not run one after the other.
 """
 
-import json
 import random
 import tempfile
 from collections.abc import Callable
@@ -29,7 +28,7 @@ from PIL import Image
 from facellm.checkpoint import checkpoint_folder
 from facellm.core.errors import one_line
 from facellm.prompts import Request
-from serve.turns import Done, Work, compared, in_turns
+from serve.turns import Done, Work, compared, in_turns, save
 
 OTHERS = ("plain", "found", "transformers")
 LENGTHS = (8, 200)
@@ -151,8 +150,7 @@ def main(
         }
         rows = in_turns(ways, rounds)
     found = compared(rows, "guided", OTHERS)
-    if out is not None:
-        out.write_text(json.dumps({"rows": rows, "ratios": found}, indent=1) + "\n", "utf-8")
+    save(out, rows, found)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from facellm.core.errors import FaceLLMError
@@ -108,3 +109,9 @@ def compared(rows: Sequence[Row], first: str, others: Sequence[str]) -> dict[str
         for name, values in each.items():
             print(f"{name}, {rate}: median {statistics.median(values):.2f}, rounds {values}")
     return found
+
+
+def save(out: Path | None, rows: Sequence[Row], found: Mapping[str, Any]) -> None:
+    """Write rounds and ratios as JSON where a file is named."""
+    if out is not None:
+        out.write_text(json.dumps({"rows": rows, "ratios": found}, indent=1) + "\n", "utf-8")

@@ -11,23 +11,17 @@ from pathlib import Path
 import pytest
 import torch
 from rl_recipes import recipe
+from rl_trainers import Spied, trainer_of
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from facellm.core.errors import FaceLLMError
 from facellm.core.recipe import dump
 from facellm.model.vision import ABSENT
 from rl import run
-from rl.grpo import make_trainer
 from rl.prompts import LANDMARKS
 from rl.recipe import Recipe
 from rl.rollouts import ALIAS, RolloutProcessor, pack, unpack
 from rl.trainer import FaceGRPOTrainer
-
-
-def trainer_of(made: Recipe) -> FaceGRPOTrainer:
-    folder = made.model_name_or_path
-    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
-    return make_trainer(made, model, AutoProcessor.from_pretrained(folder))
 
 
 def test_views_and_landmarks_are_packed_by_picture_and_come_out_again(checkpoint):
@@ -54,26 +48,15 @@ def test_pictures_must_carry_their_landmarks(checkpoint, corpus, tmp_path):
         trainer.processing_class(images=row["images"], text=["<|image|>"])
 
 
-class Spied(FaceGRPOTrainer):
-    """Notes which of TRL's paths is running."""
-
-    path = ""
-
-    def _generate_single_turn(self, *args, **kwargs):
-        self.path = "generation"
-        return super()._generate_single_turn(*args, **kwargs)
-
-    def _get_per_token_logps_and_entropies(self, model, *args, **kwargs):
-        policy = model is self.model
-        self.path = ("loss" if torch.is_grad_enabled() else "old") if policy else "reference"
-        return super()._get_per_token_logps_and_entropies(model, *args, **kwargs)
+class SpiedFaceGRPOTrainer(Spied, FaceGRPOTrainer):
+    pass
 
 
 @pytest.mark.slow
 def test_every_picture_has_its_own_landmarks_in_every_path(
     checkpoint, corpus, pairs, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("rl.grpo.FaceGRPOTrainer", Spied)
+    monkeypatch.setattr("rl.grpo.FaceGRPOTrainer", SpiedFaceGRPOTrainer)
     made = recipe(tmp_path, checkpoint, corpus, pairs, beta=0.1, num_iterations=2, max_steps=4)
     trainer = trainer_of(made)
     images = trainer.processing_class.image_processor

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from rl_recipes import recipe
+from rl_trainers import Spied, trainer_of
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from facellm.core.errors import FaceLLMError
@@ -17,7 +18,6 @@ from facellm.stock import add_face_regions
 from facellm.stock.model import TRL_NAME
 from facellm.stock.qwen import FaceQwenModel
 from rl import run
-from rl.grpo import make_trainer
 from rl.prompts import LANDMARKS
 from rl.stock import StockGRPOTrainer, start_folder
 
@@ -44,32 +44,15 @@ def recipe_of(folder, stock, *corpora, **options):
     return recipe(folder, stock, *corpora, **{"train": LEARNING, **options})
 
 
-def trainer_of(made):
-    folder = start_folder(made.model_name_or_path)
-    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
-    return make_trainer(made, model, AutoProcessor.from_pretrained(folder))
-
-
-class Spied(StockGRPOTrainer):
-    """Notes which of TRL's paths is running."""
-
-    path = ""
-
-    def _generate_single_turn(self, *args, **kwargs):
-        self.path = "generation"
-        return super()._generate_single_turn(*args, **kwargs)
-
-    def _get_per_token_logps_and_entropies(self, model, *args, **kwargs):
-        policy = model is self.model
-        self.path = ("loss" if torch.is_grad_enabled() else "old") if policy else "reference"
-        return super()._get_per_token_logps_and_entropies(model, *args, **kwargs)
+class SpiedStockGRPOTrainer(Spied, StockGRPOTrainer):
+    pass
 
 
 @pytest.mark.slow
 def test_every_picture_has_its_own_landmarks_in_every_path(
     stock, corpus, pairs, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("rl.stock.StockGRPOTrainer", Spied)
+    monkeypatch.setattr("rl.stock.StockGRPOTrainer", SpiedStockGRPOTrainer)
     trainer = trainer_of(
         recipe_of(tmp_path, stock, corpus, pairs, beta=0.1, num_iterations=2, max_steps=2)
     )
