@@ -144,6 +144,7 @@ class FakeServer:
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
+        self.faulty = faulty
         spawn = multiprocessing.get_context("spawn")
         self._ready = spawn.Event()
         self._process = spawn.Process(
