@@ -98,6 +98,7 @@ class Rubric(Part):
     consistency: Weighed | None = None
     grounding: Weighed | None = None
     hallucination: Weighed | None = None
+    wording: Weighed | None = None
     affective_tree: Weighed | None = None
     caption_facts: Weighed | None = None
     choice: Weighed | None = None

@@ -22,6 +22,7 @@ from rl.rewards.parts import age, attributes, choice, expression
 from rl.rewards.repetition import repetition
 from rl.rewards.score import score
 from rl.rewards.truth import Truth, text_of
+from rl.rewards.wording import wording
 
 __all__ = [
     "Truth",
@@ -43,4 +44,5 @@ __all__ = [
     "repetition",
     "score",
     "text_of",
+    "wording",
 ]

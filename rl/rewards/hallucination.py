@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eval.faithfulness import TOLERANCE
-from rl.rewards.stated import evidence, has_evidence
+from rl.rewards.stated import evidence, has_evidence, silence
 from rl.rewards.truth import Completion, Rewards, known, text_of
 
 
@@ -30,8 +30,7 @@ def hallucination(
             continue
         rated = [n for n in thought.units if n in labels]
         if not thought.statements:
-            gold = evidence(row, row.exchange.text)
-            rewards.append(float(gold is not None and not gold.statements))
+            rewards.append(silence(row))
             continue
         made_up = sum(labels[n] < TOLERANCE for n in rated)
         rewards.append(1.0 - made_up / len(rated) if rated else 1.0)

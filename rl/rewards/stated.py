@@ -57,6 +57,12 @@ def has_evidence(row: Known) -> bool:
     return judged and row.truth.labels.action_units is not None
 
 
+def silence(row: Known) -> float:
+    """What an answer without evidence is worth: 1 where the gold answer states none, else 0."""
+    gold = evidence(row, row.exchange.text)
+    return float(gold is not None and not gold.statements)
+
+
 def stated(row: Known, text: str) -> Stated | None:
     """The units of a completion, wherever its task states them; None where nothing can be read."""
     answer = parsed(row.truth.task, text)

@@ -23,6 +23,7 @@ from rl.rewards import (
     length,
     repetition,
     score,
+    wording,
 )
 from rl.rubric import Rubric
 
@@ -46,7 +47,17 @@ def one(reward, text: str, row: str | None = None, **options) -> float | None:
 
 
 GOLD = said(CHEEKS, CORNERS, CLOSING)
-PLAIN = (au_f1, au_intensity, consistency, expression, grammar, grounding, hallucination, score)
+PLAIN = (
+    au_f1,
+    au_intensity,
+    consistency,
+    expression,
+    grammar,
+    grounding,
+    hallucination,
+    score,
+    wording,
+)
 
 
 @pytest.mark.parametrize("reward", PLAIN)
@@ -147,6 +158,7 @@ def test_a_set_with_emotions_alone_is_scored_as_far_as_it_goes():
     assert scored == {
         "au_f1": None, "au_intensity": None, "consistency": None, "expression": 1.0,
         "grammar": 1.0, "grounding": None, "hallucination": None, "score": 1.0,
+        "wording": None,
     }  # fmt: skip
     caption = truth("caption", FaceLabels(emotion="anger"))
     assert one(au_f1, "The person looks angry (AU4).", caption) is None
@@ -214,6 +226,19 @@ def test_hallucination_is_the_share_of_evidence_that_is_there():
     assert one(hallucination, said("absent: AU4")) == 0.0  # silence is not paid for
     assert one(hallucination, said("absent: AU4"), truth(labels=full("neutral"))) == 1.0
     assert one(hallucination, "AU4", None) == 0.0
+
+
+def test_wording_is_the_share_of_statements_in_the_words_of_the_table():
+    swallowed = CHEEKS.replace(" eyes", "")
+    assert one(wording, said(CHEEKS, CORNERS)) == 1.0
+    assert one(wording, said(swallowed, CORNERS)) == 0.5
+    assert one(wording, said(swallowed)) == 0.0
+    assert one(wording, said(CHEEKS, BROWS)) == 1.0  # well said, though not there
+    assert one(wording, said("absent: AU4")) == 0.0
+    assert one(wording, said("absent: AU4"), truth(labels=full("neutral"))) == 1.0
+    assert one(wording, CHEEKS) == 0.0
+    for task in ("caption", "action_units", "expression"):
+        assert one(wording, said(CHEEKS), truth(task)) is None
 
 
 def test_score_is_the_tasks_own():
