@@ -51,10 +51,11 @@ DENSE_QUESTIONS = (
 WITH_EMOTION = (
     "The face looks {adjective}, with {phrases}.", "A face that looks {adjective}, with {phrases}.",
     "Someone who looks {adjective}, showing {phrases}.",
-    "A person who appears {adjective}, with {phrases}.", "A face that reads as {adjective} through "
-    "{phrases}.", "A {size} of a face that looks {adjective}: {phrases}.",
+    "A person who appears {adjective}, with {phrases}.",
+    "A {size} of a face that looks {adjective}: {phrases}.",
 )  # fmt: skip
-EMOTION_LAST = (
+FROM_MOVEMENTS = (
+    "A face that reads as {adjective} through {phrases}.",
     "With {phrases}, this face looks {adjective}.",
     "Showing {phrases}, the person looks {adjective}.",
     "{Phrases}: the face looks {adjective}.",
@@ -79,6 +80,7 @@ WEAKER = (
     "Weaker signs are {}.", "Faintly, there are also {}.", "Traces remain: {}.",
     "More subtle are {}.", "Faint movements add {}.",
 )  # fmt: skip
+FAINT_ALONE = ("Faintly, there are {}.", "There are traces of {}.", "Traces can be seen: {}.")
 SHORT = (
     "Write a caption of one sentence that names the emotion, if it is known, and the strongest "
     "action units, at most two."
@@ -123,7 +125,7 @@ def short_caption(answer: CaptionAnswer, rng: random.Random) -> str:
     if statements:
         templates: tuple[str, ...] = WITH_EMOTION if answer.emotion else WITHOUT_EMOTION
         if answer.emotion not in (None, "neutral"):
-            templates += EMOTION_LAST
+            templates += FROM_MOVEMENTS
     elif answer.emotion is None:
         return rng.choice(AT_REST)
     else:
@@ -162,7 +164,7 @@ def describe_movements(labels: FaceLabels, rng: random.Random) -> list[str]:
     parts = describe_units(evident, rng)
     if faint:
         phrases = [f"{rng.choice(CLAUSES[s.action_unit].phrases)} {cite(s)}" for s in faint]
-        parts.append(rng.choice(WEAKER).format(listing(phrases)))
+        parts.append(rng.choice(WEAKER if evident else FAINT_ALONE).format(listing(phrases)))
     if not units:
         parts.append(rng.choice(AT_REST))
     return parts

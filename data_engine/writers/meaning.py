@@ -106,9 +106,9 @@ def core_share(emotion: str, units: Collection[int], rng: random.Random) -> str:
 
 
 def rivals_excluded(emotion: str, absent: Sequence[int], rng: random.Random) -> str:
-    """What absent units speak against: the expressions, other than this one, that need them."""
-    for n in absent:
-        names = [name for name in READ if name != emotion and n in PROTOTYPES[name]]
+    """What absent units speak against: the expressions that need them, where this one does not."""
+    for n in (n for n in absent if n not in PROTOTYPES[emotion]):
+        names = [name for name in READ if n in PROTOTYPES[name]]
         if names:
             others = " or ".join(names)
             return rng.choice((

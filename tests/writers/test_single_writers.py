@@ -67,6 +67,8 @@ def test_meaning_follows_the_prototypes() -> None:
     rng = random.Random(0)
     assert "AU12" in rivals_excluded("sadness", (12,), rng)
     assert rivals_excluded("happiness", (12,), rng) == ""
+    # fear needs AU2 as well as surprise: that it is missing rules out neither alone
+    assert rivals_excluded("surprise", (2,), rng) == ""
     assert core_share("sadness", (), rng) == ""
 
 
@@ -86,6 +88,16 @@ def test_short_captions_are_one_sentence_with_at_most_two_units() -> None:
     assert len(short) > 20
     assert all(text.count("(AU") <= 2 for text in short)
     assert any(text.count("(AU") == 4 for text in texts("caption", ANGRY))
+
+
+def test_captions_lean_on_no_movement_that_says_nothing_of_it() -> None:
+    assert any("through" in text for text in texts("caption", ANGRY))
+    calm = texts("caption", full("neutral", AU4=3.0))
+    assert not any("through" in text or text.startswith("With") for text in calm)
+    faint = texts("caption", full("anger", AU4=1.0))
+    assert any("traces of" in text.lower() for text in faint)
+    for text in faint:  # weaker than what, where nothing else acts?
+        assert not any(word in text for word in ("Weaker", "More subtle", "also", "remain", "add"))
 
 
 def test_descriptions_speak_only_of_labelled_aspects() -> None:
