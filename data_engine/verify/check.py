@@ -99,14 +99,14 @@ def _emotion(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None
     return None
 
 
-def _rest(labels: FaceLabels, policy: Policy) -> Problem | None:
+def _rest(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
     known = labels.action_units or {}
-    acting = [n for n, value in known.items() if whole(value) > policy.tolerance]
+    acting = [n for n, value in known.items() if whole(value) > claim.high + policy.tolerance]
     if not acting:
         return None
     strongest = max(acting, key=lambda n: known[n])
-    return Problem(f"negation:AU{strongest}", f"the text says the face is at rest; "
-                   f"{_named(strongest)} acts")  # fmt: skip
+    said = "little of the face moves" if claim.high else "the face is at rest"
+    return Problem(f"negation:AU{strongest}", f"the text says {said}; {_named(strongest)} acts")
 
 
 def _claim(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
@@ -115,7 +115,7 @@ def _claim(claim: Claim, labels: FaceLabels, policy: Policy) -> Problem | None:
     if claim.kind == "emotion":
         return _emotion(claim, labels, policy)
     if claim.kind == "rest":
-        return _rest(labels, policy)
+        return _rest(claim, labels, policy)
     name = f"AU{claim.units[0]}"
     return Problem(f"wrong_region:{name}", f"{_named(claim.units[0])} does not act in that region")
 

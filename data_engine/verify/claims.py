@@ -13,7 +13,8 @@ class Claim(NamedTuple):
     """One checkable thing that a text says."""
 
     kind: Kind
-    """`rest` denies every unit; `region` is a citation in a region where its unit does not act."""
+    """`rest` denies every unit stronger than `high`; `region` is a citation in a region where its
+    unit does not act."""
     units: tuple[int, ...] = ()
     """FACS numbers; more than one are alternatives, as ordinary words leave them open."""
     emotions: tuple[str, ...] = ()

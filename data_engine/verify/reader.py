@@ -64,6 +64,7 @@ FRONTAL = "frontal"
 """A pose beside those of `facellm.tasks.caption.POSES`: neither raised, turned nor tilted."""
 _ORDER = {"first": 1, "left": 1, "second": 2, "right": -1, "third": 3, "fourth": 4}
 _REST = re.compile(r"\b(?:face|features?|muscles?) (?:is|are|looks?) (?:completely )?at rest\b")
+_FAINT = re.compile(r"\bonly faint movements?\b|\blittle moves on\b")
 
 
 class Said(NamedTuple):
@@ -170,6 +171,8 @@ def read_sentence(sentence: str) -> Said:
         claims = [c for c in claims if c.kind != "emotion"]
     if "rest" in tokens and _REST.search(lower):
         claims.append(Claim("rest", denied=True))
+    if ("faint" in tokens or "little" in tokens) and _FAINT.search(lower):
+        claims.append(Claim("rest", denied=True, high=1))
     pose = _head(lower) if "head" in lower else frozenset()
     return Said(tuple(claims), faces, pose, broken)
 

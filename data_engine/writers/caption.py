@@ -13,6 +13,7 @@ from facellm.core.evidence import state, strongest
 from facellm.core.grammar import cite
 from facellm.core.prose import (
     AT_REST,
+    FAINT,
     capitalised,
     describe_absent,
     describe_emotion,
@@ -127,9 +128,11 @@ def short_caption(answer: CaptionAnswer, rng: random.Random) -> str:
         if answer.emotion not in (None, "neutral"):
             templates += FROM_MOVEMENTS
     elif answer.emotion is None:
-        return rng.choice(AT_REST)
+        return rng.choice(FAINT if answer.optional else AT_REST)
     else:
-        templates = EMOTION_ALONE if answer.units is None else EMOTION_ALONE + STILL
+        templates = EMOTION_ALONE
+        if answer.units is not None and not answer.optional:
+            templates += STILL
     text = rng.choice(templates)
     return text.format(
         adjective=adjective,

@@ -16,8 +16,8 @@ from facellm.core.evidence import state
 from facellm.core.grammar import cite, render_answer
 from facellm.core.prose import capitalised, describe_emotion
 from facellm.core.sample import Clip, Event, FaceLabels, Sample
-from facellm.tasks.events import NICKNAMES, Series, all_events, peaks, series_of
-from facellm.tasks.reasoning import ABSENT_BELOW, EVIDENCE_FROM
+from facellm.tasks.events import EVENT_FROM, NICKNAMES, Series, all_events, peaks, series_of
+from facellm.tasks.reasoning import ABSENT_BELOW
 
 LIMIT = 8
 """Events in one text at most, the strongest."""
@@ -207,7 +207,7 @@ def _peak(course: _Course, rng: random.Random) -> Turn | None:
         event = max(
             (e for e in course.events if e.action_unit == n), key=lambda e: (e.intensity, -e.apex)
         )
-        assert event.intensity >= EVIDENCE_FROM
+        assert event.intensity >= EVENT_FROM
         apex, clause = seconds(event.apex), rng.choice(CLAUSES[n].clauses)
         cited = cite(state(n, event.intensity))
         text = rng.choice(WHEN).format(

@@ -17,7 +17,14 @@ from data_engine.writers.truth import truth_of, weak_for
 from facellm.core.clauses import ADJECTIVES, CLAUSES
 from facellm.core.evidence import Thought
 from facellm.core.grammar import render_response
-from facellm.core.prose import AT_REST, capitalised, describe_absent, describe_units, listing
+from facellm.core.prose import (
+    AT_REST,
+    FAINT,
+    capitalised,
+    describe_absent,
+    describe_units,
+    listing,
+)
 from facellm.core.sample import Clip, FaceLabels, Sample
 from facellm.tasks import TASKS
 from facellm.tasks.reasoning import ReasoningAnswer, supporting
@@ -71,8 +78,12 @@ NO_PATTERN = (
 )
 STILL = (
     "The muscles that carry expressions are at rest.",
-    "With so little movement there is nothing to interpret.",
     "No part of the face departs from rest.",
+    "With so little movement there is nothing to interpret.",
+)
+LITTLE = (
+    "So little movement leaves the reading open.",
+    "What little moves is too weak to be a sign.",
 )
 CLOSING = (
     "Overall, the face looks {adjective}.", "The face as a whole looks {adjective}.",
@@ -102,11 +113,14 @@ def think_closing(answer: ReasoningAnswer, rng: random.Random) -> str:
     return " ".join([*(said[n] for n in sorted(chosen)), thought.conclusion])
 
 
-def interpret(emotion: str, units: list[int], rng: random.Random) -> str:
-    """One sentence about what the evidence means together; it names no other emotion."""
+def interpret(emotion: str, units: list[int], faint: bool, rng: random.Random) -> str:
+    """One sentence about what the evidence means together; it names no other emotion.
+
+    `faint` says whether other units act, too weakly to be evidence.
+    """
     signs = [n for n in units if n in supporting(emotion)]
     if not units:
-        return rng.choice(STILL)
+        return rng.choice(LITTLE if faint else STILL)
     if not signs:
         return rng.choice(NO_PATTERN)
     phrases = listing([rng.choice(CLAUSES[n].phrases) for n in signs])
@@ -128,13 +142,14 @@ def prose_chain(answer: ReasoningAnswer, rng: random.Random) -> str:
     """The three parts in sentences, under headings one time in three."""
     thought = answer.thought or Thought()
     units = list(thought.units)
-    seen = describe_units(thought.statements, rng) or [rng.choice(AT_REST)]
+    still = FAINT if answer.optional else AT_REST
+    seen = describe_units(thought.statements, rng) or [rng.choice(still)]
     if thought.absent:
         seen.append(describe_absent(thought.absent, rng))
     supported = not supporting(answer.emotion).isdisjoint(units)
     parts = [
         " ".join(seen),
-        interpret(answer.emotion, units, rng),
+        interpret(answer.emotion, units, bool(answer.optional), rng),
         conclude_prose(answer.emotion, supported, rng),
     ]
     if rng.random() < 1 / 3:

@@ -23,6 +23,8 @@ AT_REST = (
     "The face is at rest.",
     "No facial movement stands out.",
 )
+FAINT = ("Only faint movements can be seen.", "Little moves on the face.")
+"""In place of `AT_REST` where units act too weakly to be stated: nothing denies them."""
 PLAIN = (
     "The face looks {adjective}.", "Overall the expression reads as {adjective}.",
     "The person seems {adjective}.", "People would usually say this face looks {adjective}.",
@@ -98,6 +100,7 @@ def render_prose(
     emotion: str | None,
     rng: random.Random | None = None,
     supported: bool = True,
+    faint: bool = False,
 ) -> str:
     """Write a thought and the emotion it leads to as sentences.
 
@@ -106,9 +109,10 @@ def render_prose(
         emotion: canonical noun; None leaves the emotion out.
         rng: chooses among the wordings; None gives one fixed wording.
         supported: whether the statements speak for the emotion, so that words may say so.
+        faint: whether units act that are too weak to be stated.
     """
     rng = rng or random.Random(0)
-    parts = describe_units(thought.statements, rng) or [rng.choice(AT_REST)]
+    parts = describe_units(thought.statements, rng) or [rng.choice(FAINT if faint else AT_REST)]
     if thought.absent:
         parts.append(describe_absent(thought.absent, rng))
     if emotion is not None:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from facellm.core.sample import Event, FaceLabels, Frame
-from facellm.tasks.reasoning import EVIDENCE_FROM
 from facellm.tasks.units import whole
 
 REST_BELOW = 0.75
-"""Intensity under which a unit counts as at rest again; above `EVIDENCE_FROM` an event is seen.
-The gap between the two keeps a wavering unit one event."""
+"""Intensity under which a unit counts as at rest again. The gap to `EVENT_FROM` keeps a wavering
+unit one event."""
+EVENT_FROM = 1.5
+"""Intensity from which an event is seen: it rounds to slight."""
 
 NICKNAMES = {
     4: "frown", 9: "nose wrinkle", 12: "smile", 26: "jaw drop", 43: "eye closure", 45: "blink",
@@ -42,7 +43,7 @@ def events_of(action_unit: int, series: Series) -> list[Event]:
         elif start is not None:
             run = series[start:place]
             apex, peak = max(run, key=lambda point: (point[1], -point[0]))
-            if peak >= EVIDENCE_FROM:
+            if peak >= EVENT_FROM:
                 events.append(
                     Event(
                         action_unit=action_unit,

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from facellm.core.agreement import set_f1
 from facellm.core.emotions import OFTEN_WITH, PROTOTYPES, VARIANTS
 from facellm.core.evidence import Thought, conclude, state, strongest
+from facellm.core.facs import PRESENT
 from facellm.core.grammar import ParseFailure, first_error, render_response
 from facellm.core.prose import render_prose
 from facellm.core.read_prose import named_emotion, parse_prose
@@ -20,8 +21,8 @@ from facellm.tasks.response import Register, Unanswerable, read_blocks
 from facellm.tasks.units import whole
 from facellm.tasks.wording import ask
 
-EVIDENCE_FROM = 1.5
-"""Intensity from which a unit is evidence: the rounded intensity is at least slight."""
+EVIDENCE_FROM = PRESENT
+"""Intensity from which a unit is evidence: that from which it counts as present."""
 EVIDENCE_LIMIT = 6
 """Units in the evidence at most, the strongest."""
 ABSENT_BELOW = 0.5
@@ -142,7 +143,7 @@ class ReasoningTask(Task[ReasoningAnswer]):
             return render_response(answer.thought, {"emotion": answer.emotion})
         thought = answer.thought or Thought()
         supported = not supporting(answer.emotion).isdisjoint(thought.units)
-        return render_prose(thought, answer.emotion, rng, supported)
+        return render_prose(thought, answer.emotion, rng, supported, faint=bool(answer.optional))
 
     def parse(self, text: str) -> ReasoningAnswer | Unanswerable | ParseFailure:
         """Read both blocks, an answer block alone, or prose that names one emotion."""
