@@ -20,7 +20,7 @@ from rl.rubric import Rubric
 
 MEASURED = (
     "score", "au_f1", "au_intensity", "expression", "format", "consistency", "grounding",
-    "hallucination", "affective_tree", "caption_facts", "choice", "attributes", "age",
+    "hallucination", "wording", "affective_tree", "caption_facts", "choice", "attributes", "age",
 )  # fmt: skip
 TOTAL = "reward"
 Row = dict[str, Any]
