@@ -13,10 +13,10 @@ from facellm.core.evidence import state, strongest
 from facellm.core.grammar import cite
 from facellm.core.prose import (
     AT_REST,
-    FAINT,
     capitalised,
     describe_absent,
     describe_emotion,
+    describe_rest,
     describe_units,
     listing,
 )
@@ -128,7 +128,7 @@ def short_caption(answer: CaptionAnswer, rng: random.Random) -> str:
         if answer.emotion not in (None, "neutral"):
             templates += FROM_MOVEMENTS
     elif answer.emotion is None:
-        return rng.choice(FAINT if answer.optional else AT_REST)
+        return describe_rest(bool(answer.optional), rng)
     else:
         templates = EMOTION_ALONE
         if answer.units is not None and not answer.optional:

@@ -18,10 +18,9 @@ from facellm.core.clauses import ADJECTIVES, CLAUSES
 from facellm.core.evidence import Thought
 from facellm.core.grammar import render_response
 from facellm.core.prose import (
-    AT_REST,
-    FAINT,
     capitalised,
     describe_absent,
+    describe_rest,
     describe_units,
     listing,
 )
@@ -142,14 +141,14 @@ def prose_chain(answer: ReasoningAnswer, rng: random.Random) -> str:
     """The three parts in sentences, under headings one time in three."""
     thought = answer.thought or Thought()
     units = list(thought.units)
-    still = FAINT if answer.optional else AT_REST
-    seen = describe_units(thought.statements, rng) or [rng.choice(still)]
+    faint = bool(answer.optional)
+    seen = describe_units(thought.statements, rng) or [describe_rest(faint, rng)]
     if thought.absent:
         seen.append(describe_absent(thought.absent, rng))
     supported = not supporting(answer.emotion).isdisjoint(units)
     parts = [
         " ".join(seen),
-        interpret(answer.emotion, units, bool(answer.optional), rng),
+        interpret(answer.emotion, units, faint, rng),
         conclude_prose(answer.emotion, supported, rng),
     ]
     if rng.random() < 1 / 3:

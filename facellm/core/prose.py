@@ -66,6 +66,11 @@ def describe_units(statements: Sequence[Statement], rng: random.Random) -> list[
     return result
 
 
+def describe_rest(faint: bool, rng: random.Random) -> str:
+    """One sentence for a face of which no unit is stated; `faint` where weak ones act."""
+    return rng.choice(FAINT if faint else AT_REST)
+
+
 def describe_absent(absent: Sequence[int], rng: random.Random) -> str:
     """One sentence that says which units do not act; `absent` is not empty."""
     phrases = [
@@ -112,7 +117,7 @@ def render_prose(
         faint: whether units act that are too weak to be stated.
     """
     rng = rng or random.Random(0)
-    parts = describe_units(thought.statements, rng) or [rng.choice(FAINT if faint else AT_REST)]
+    parts = describe_units(thought.statements, rng) or [describe_rest(faint, rng)]
     if thought.absent:
         parts.append(describe_absent(thought.absent, rng))
     if emotion is not None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from facellm.core.agreement import set_f1
 from facellm.core.evidence import Thought, state, strongest
 from facellm.core.grammar import ParseFailure, first_error
-from facellm.core.prose import AT_REST, FAINT, describe_emotion, describe_units, listing
+from facellm.core.prose import describe_emotion, describe_rest, describe_units, listing
 from facellm.core.read_prose import named_emotion, negated, parse_prose, sentences, words
 from facellm.core.sample import Record, Sample
 from facellm.core.statistics import Interval
@@ -156,8 +156,7 @@ class CaptionTask(Task[CaptionAnswer]):
         seen = [state(n, value) for n, value in (answer.units or {}).items()]
         parts = []
         if answer.units is not None:
-            still = FAINT if answer.optional else AT_REST
-            parts += describe_units(seen, rng) or [rng.choice(still)]
+            parts += describe_units(seen, rng) or [describe_rest(bool(answer.optional), rng)]
         if answer.emotion is not None:
             signs = sum(n in supporting(answer.emotion) for n in answer.units or ())
             closing, leans = describe_emotion(answer.emotion, signs, rng)

@@ -1,10 +1,12 @@
 """How little of the stated evidence is made up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from eval.faithfulness import TOLERANCE
-from rl.rewards.stated import evidence, has_evidence, silence
+from facellm.core.evidence import Thought
+from rl.rewards.stated import evidence_share, has_evidence
 from rl.rewards.truth import Completion, Rewards, known, text_of
 
 
@@ -24,14 +26,12 @@ def hallucination(
         if labels is None or not has_evidence(row):
             rewards.append(None)
             continue
-        thought = evidence(row, text_of(completion))
-        if thought is None:
-            rewards.append(0.0)
-            continue
-        rated = [n for n in thought.units if n in labels]
-        if not thought.statements:
-            rewards.append(silence(row))
-            continue
-        made_up = sum(labels[n] < TOLERANCE for n in rated)
-        rewards.append(1.0 - made_up / len(rated) if rated else 1.0)
+        there = partial(_there, labels)
+        rewards.append(evidence_share(row, text_of(completion), there))
     return rewards
+
+
+def _there(labels: Mapping[int, float], thought: Thought) -> float:
+    rated = [n for n in thought.units if n in labels]
+    made_up = sum(labels[n] < TOLERANCE for n in rated)
+    return 1.0 - made_up / len(rated) if rated else 1.0

@@ -8,7 +8,8 @@ is reinforced, not a look: what is paid is to state what was looked at.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rl.rewards.stated import evidence, has_evidence
+from facellm.core.evidence import Thought
+from rl.rewards.stated import evidence_share, has_evidence
 from rl.rewards.truth import Completion, Known, Rewards, known, text_of
 
 
@@ -44,10 +45,9 @@ def looked(
 def _share(row: Known, text: str, looks: Mapping[int, float], threshold: float) -> float | None:
     if not has_evidence(row):
         return None
-    said = evidence(row, text)
-    if said is None:
-        return 0.0
-    if not said.units:
-        gold = evidence(row, row.exchange.text)
-        return float(gold is not None and not gold.statements)
-    return sum(looks.get(unit, 0.0) >= threshold for unit in said.units) / len(said.units)
+
+    def seen(thought: Thought) -> float:
+        looked_at = sum(looks.get(unit, 0.0) >= threshold for unit in thought.units)
+        return looked_at / len(thought.units)
+
+    return evidence_share(row, text, seen)

@@ -1,5 +1,6 @@
 """The action units that a completion states, and those that its row's labels ask for."""
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from facellm.core.errors import FaceLLMError
@@ -57,8 +58,16 @@ def has_evidence(row: Known) -> bool:
     return judged and row.truth.labels.action_units is not None
 
 
-def silence(row: Known) -> float:
-    """What an answer without evidence is worth: 1 where the gold answer states none, else 0."""
+def evidence_share(row: Known, text: str, share: Callable[[Thought], float]) -> float:
+    """What a completion's evidence is worth: its `share`, called where it states something.
+
+    What cannot be read gets 0; silence 1 where the gold answer states nothing either, else 0.
+    """
+    thought = evidence(row, text)
+    if thought is None:
+        return 0.0
+    if thought.statements:
+        return share(thought)
     gold = evidence(row, row.exchange.text)
     return float(gold is not None and not gold.statements)
 

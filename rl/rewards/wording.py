@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from facellm.core.evidence import state
+from facellm.core.evidence import Thought, state
 from facellm.tasks.reasoning import ReasoningAnswer
-from rl.rewards.stated import evidence, has_evidence, silence
-from rl.rewards.truth import Completion, Rewards, known, text_of
+from rl.rewards.stated import evidence_share, has_evidence
+from rl.rewards.truth import Completion, Known, Rewards, known, text_of
 
 
 def wording(completions: Sequence[Completion], truth: Sequence[str], **columns: Any) -> Rewards:
@@ -17,19 +17,16 @@ def wording(completions: Sequence[Completion], truth: Sequence[str], **columns: 
     nothing to state, else 0; what cannot be read gets 0. None: the task states no evidence in
     these words (`caption` is free prose), or no unit is labelled.
     """
-    rewards: Rewards = []
-    for completion, text in zip(completions, truth, strict=True):
-        row = known(text)
-        if not isinstance(row.gold, ReasoningAnswer) or not has_evidence(row):
-            rewards.append(None)
-            continue
-        thought = evidence(row, text_of(completion))
-        if thought is None:
-            rewards.append(0.0)
-            continue
-        if not thought.statements:
-            rewards.append(silence(row))
-            continue
-        said = [s.text == state(s.action_unit).text for s in thought.statements]
-        rewards.append(sum(said) / len(said))
-    return rewards
+    return [
+        evidence_share(row, text_of(completion), _said) if _worded(row) else None
+        for completion, row in zip(completions, map(known, truth), strict=True)
+    ]
+
+
+def _worded(row: Known) -> bool:
+    return isinstance(row.gold, ReasoningAnswer) and has_evidence(row)
+
+
+def _said(thought: Thought) -> float:
+    said = [s.text == state(s.action_unit).text for s in thought.statements]
+    return sum(said) / len(said)
