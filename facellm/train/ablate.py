@@ -118,7 +118,8 @@ def main(
         for name in wanted:
             answers[name] = QUESTIONS[name](setting)
             about = (
-                f"`python -m facellm.train.ablate {recipe}`, {steps} steps of every arm that sees, "
+                f"`python -m facellm.train.ablate {' '.join([str(recipe), *(overrides or [])])} "
+                f"--ask {ask}`, {steps} steps of every arm that sees, "
                 f"{speak_steps} of every arm that answers; at most {faces} held-out faces, 95 % "
                 "intervals over people, differences paired."
             )

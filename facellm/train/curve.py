@@ -164,8 +164,9 @@ def main(
         setting = Setting(loaded, out, steps, 0, faces, found)
         points = measure(setting, sorted(shares), sorted(widths))
         about = (
-            f"`python -m facellm.train.curve {recipe}`, {steps} steps of every arm; at most "
-            f"{faces} held-out faces, 95 % intervals over people."
+            f"`python -m facellm.train.curve {' '.join([str(recipe), *(overrides or [])])}`, "
+            f"{steps} steps of every arm; at most {faces} held-out faces, 95 % intervals over "
+            "people."
         )
         text = markdown(points, about)
         (out / "curve.md").write_text(text, encoding="utf-8")

@@ -28,16 +28,23 @@ from facellm.train.spoken import (
     weights_in,
 )
 
-BOTH = Arm("both", {"readings": False})
+
+def _given(name: str, **vision: bool) -> Arm:
+    """An arm that takes the points as they are given, whatever the recipe does."""
+    return Arm(name, {**vision, "refine": False}, stage={"placing": 0.0})
+
+
+BOTH = _given("both", readings=False)
 REGIONS = (
     # All are read through the same heads: not all could have readings of their own.
-    Arm("off", {"guidance": False, "read_out": False, "readings": False}),
-    Arm("guidance", {"read_out": False, "readings": False}),
-    Arm("read-out", {"guidance": False, "readings": False}),
+    _given("off", guidance=False, read_out=False, readings=False),
+    _given("guidance", read_out=False, readings=False),
+    _given("read-out", guidance=False, readings=False),
     BOTH,
 )
-SHAPE = Arm("both, shape heard")
-REFINED = Arm("both, points refined", {"refine": True}, stage={"placing": 5.0})
+SHAPE = _given("both, shape heard")
+REFINED = Arm("both, points refined", {"refine": True}, stage={"placing": 2.0})
+SHIPS = Arm("as the recipe has it")
 EXPRESSION, LOOK = "expression", "look IoU"
 
 
@@ -250,9 +257,9 @@ def _answers(
 
 
 def _eyes(setting: Setting) -> Path:
-    """The checkpoint that the arms which answer see with: a model's, or the arm's that ships."""
+    """The checkpoint that the arms which answer see with: a model's, or the recipe's own."""
     if setting.eyes is None:
-        recipe = setting.arm(SHAPE)
+        recipe = setting.arm(SHIPS)
         train_arm(recipe, setting.load)
         return recipe.output_dir / f"{recipe.stages[0].name}.pt"
     path = setting.out / "eyes.pt"

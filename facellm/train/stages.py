@@ -148,9 +148,16 @@ def _load(model: FaceLLMForConditionalGeneration, checkpoint: Checkpoint, stage:
             weights[name.removeprefix("model.")] = value
         elif name.startswith("vision."):
             weights[f"model.{name}"] = value
-    unknown = model.load_state_dict(weights, strict=False).unexpected_keys
-    if unknown:
-        raise FaceLLMError(f"{checkpoint.path} holds {unknown[0]}, which this model has not")
+    own = model.state_dict()
+    for name, value in weights.items():
+        if name not in own:
+            raise FaceLLMError(f"{checkpoint.path} holds {name}, which this model has not")
+        if value.shape != own[name].shape:
+            raise FaceLLMError(
+                f"{checkpoint.path} holds {name} of size {tuple(value.shape)}; this model's has "
+                f"{tuple(own[name].shape)}: build both by the same options of model"
+            )
+    model.load_state_dict(weights, strict=False)
 
 
 def _settle(model: FaceLLMForConditionalGeneration, stage: Stage, folder: Path) -> None:
