@@ -18,10 +18,9 @@ from rl.recipe import Recipe
 from rl.rewards import Truth
 from rl.rubric import Rubric
 
-MEASURED = (
-    "score", "au_f1", "au_intensity", "expression", "format", "consistency", "grounding",
-    "hallucination", "wording", "affective_tree", "caption_facts", "choice", "attributes", "age",
-)  # fmt: skip
+NOT_MEASURED = ("looked", "judge", "length", "repetition")
+"""What takes more than an answer and its labels, or says nothing of how good an answer is."""
+MEASURED = tuple(name for name in Rubric.model_fields if name not in NOT_MEASURED)
 TOTAL = "reward"
 Row = dict[str, Any]
 Scores = dict[str, NDArray[np.float64]]

@@ -5,7 +5,7 @@ python -m serve.throughput [MODEL] [--requests 128] [--rounds 3] [--out throughp
     guided        the model in vLLM's engine, the points of the face given
     plain         the same without guidance, region tokens and readings, in vLLM's engine
     found         the model in vLLM's engine, which looks for the face itself
-    transformers  the model by `transformers.generate`, in static batches of the requests' order
+    static of N   the model by `transformers.generate`, N requests of their order at a time
 
 Each has a process of its own, started and warmed before; they take turns, round by round, so that
 a machine that grows slower is so for all. Every request of a run has a picture of its own, of one
@@ -30,11 +30,12 @@ from facellm.core.errors import one_line
 from facellm.prompts import Request
 from serve.turns import Done, Work, compared, in_turns, save
 
-OTHERS = ("plain", "found", "transformers")
+STATIC = (8, 32, 128)
+"""Requests in a batch of `transformers.generate`: larger ones wait longer for their last answer,
+and answer more requests a second as long as the memory holds them."""
+OTHERS = ("plain", "found", *(f"static of {size}" for size in STATIC))
 LENGTHS = (8, 200)
 """Tokens of an answer, drawn evenly on a logarithmic scale: many are short, some are long."""
-BATCH = 32
-"""Of `transformers.generate`."""
 WARM = 4
 """Requests before anything is timed."""
 
@@ -107,8 +108,8 @@ def by_vllm(folder: Path, count: int, look: bool = False) -> Work:
     return work
 
 
-def by_transformers(folder: Path, count: int) -> Work:
-    """Rounds of `count` requests in batches, each as long as its longest answer."""
+def by_transformers(folder: Path, count: int, size: int) -> Work:
+    """Rounds of `count` requests in batches of `size`, each as long as its longest answer."""
     from facellm.engine import TransformersEngine
 
     engine = TransformersEngine(folder)
@@ -117,8 +118,8 @@ def by_transformers(folder: Path, count: int) -> Work:
         asked = requests(count if number else WARM, number)
 
         def do() -> Done:
-            for start in range(0, len(asked), BATCH):
-                batch = asked[start : start + BATCH]
+            for start in range(0, len(asked), size):
+                batch = asked[start : start + size]
                 longest = max(one.max_tokens for one in batch)
                 engine.model.generate(
                     **engine.inputs(batch),
@@ -146,7 +147,7 @@ def main(
             "guided": partial(by_vllm, folder, count),
             "plain": partial(by_vllm, without_regions(folder, Path(made)), count),
             "found": partial(by_vllm, folder, count, look=True),
-            "transformers": partial(by_transformers, folder, count),
+            **{f"static of {n}": partial(by_transformers, folder, count, n) for n in STATIC},
         }
         rows = in_turns(ways, rounds)
     found = compared(rows, "guided", OTHERS)

@@ -72,7 +72,7 @@ EMOTION_ALONE = (
     "A person who looks {adjective}.", "Someone whose expression reads as {adjective}.",
     "A {size} of a face that looks {adjective}.", "The person appears {adjective}.",
 )  # fmt: skip
-STILL = (
+EMOTION_AT_REST = (
     "A face at rest that looks {adjective}.", "The face is at rest and looks {adjective}.",
     "A still face that looks {adjective}.", "The face is quiet and looks {adjective}.",
 )  # fmt: skip
@@ -132,7 +132,7 @@ def short_caption(answer: CaptionAnswer, rng: random.Random) -> str:
     else:
         templates = EMOTION_ALONE
         if answer.units is not None and not answer.optional:
-            templates += STILL
+            templates += EMOTION_AT_REST
     text = rng.choice(templates)
     return text.format(
         adjective=adjective,
