@@ -32,7 +32,7 @@ class Recipe(Part):
     export: list[Use] = Field(default_factory=list)
     """What to make of the finished corpus, see `data_engine.export`."""
     executor: Literal["local", "ray"] = "local"
-    """Processes on this machine, or Ray Data on a cluster that shares its file system."""
+    """Processes on this machine, or Ray on a cluster that shares its file system."""
     workers: int = Field(default=1, ge=1)
     """Shards that are worked on at the same time, one process each."""
     shard_size: int = Field(default=1000, ge=1)

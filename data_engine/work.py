@@ -5,6 +5,7 @@ shard k ── step ── step ── step ──▶ shard k of the next stage
 """
 
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,16 @@ class Work:
             if self.stopping.is_set():
                 raise Stopped("the run was stopped")
             yield item
+
+
+def attempt(work: Work, shard: int) -> Done | Exception:
+    """The marker of a shard, or what stopped it, as it can travel between processes."""
+    try:
+        return work(shard)
+    except FaceLLMError as error:
+        return FaceLLMError(str(error))
+    except Exception:
+        return RuntimeError(f"shard {shard} failed in a worker:\n{traceback.format_exc()}")
 
 
 class _Turn:

@@ -8,7 +8,6 @@ pipe closes and the worker ends itself, so that no orphan goes on paying for ans
 import multiprocessing
 import os
 import signal
-import traceback
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing.connection import Connection
@@ -16,7 +15,7 @@ from multiprocessing.connection import wait as wait_for_any
 from threading import Lock
 
 from data_engine.shards import Done
-from data_engine.work import Job, Work
+from data_engine.work import Job, Work, attempt
 from facellm.core.errors import FaceLLMError
 
 _AHEAD = 1
@@ -128,13 +127,7 @@ def _serve(orders: Connection, job: Job) -> None:
     work = Work(job)
 
     def answer(shard: int) -> None:
-        result: Done | Exception
-        try:
-            result = work(shard)
-        except FaceLLMError as error:
-            result = FaceLLMError(str(error))
-        except Exception:
-            result = RuntimeError(f"shard {shard} failed in a worker:\n{traceback.format_exc()}")
+        result = attempt(work, shard)
         with sending:
             orders.send(result)
 

@@ -5,6 +5,7 @@ jobs are. Workers see the inputs and the folder of the output through the same p
 that starts the job: a shared file system.
 """
 
+import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -105,13 +106,17 @@ def _finished(
 ) -> Iterator[int]:
     """Numbers of blocks as they are finished, in any order."""
     ray = connected(workers or 1)
+    import ray.data as data
+
+    data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     gpus = int(ray.cluster_resources().get("GPU", 0))
     size = workers or max(1, gpus)
-    inputs = ray.data.from_items(rows, override_num_blocks=len(rows))
+    inputs = data.from_items(rows, override_num_blocks=len(rows))
     results = inputs.map_batches(
         _Worker,
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2),
+        compute=data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2),
         num_cpus=1,
         num_gpus=min(1, gpus),
         fn_constructor_args=(work.absolute(), make, sampling, keep_every),

@@ -22,16 +22,12 @@ def connected(workers: int) -> Any:
     os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
-        import ray.data
     except ImportError:
         raise FaceLLMError(
             "executor ray needs Ray; install it with: pip install 'facellm[cluster]'"
         ) from None
     if not ray.is_initialized():
         _join(ray, workers)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
 
 

@@ -107,6 +107,8 @@ class Sieve(Step):
     """Find the disk full on this id."""
     dies_on: str | None = None
     """End the process on this id."""
+    mark: str | None = None
+    """End it once only: this file is made, and where it is there is no end."""
 
     def run(self, items: Iterable[Item], folder: Path) -> Iterator[Item | Reject]:
         for item in items:
@@ -115,7 +117,9 @@ class Sieve(Step):
                 raise FaceLLMError("the teacher has gone")
             if item.id == self.full_on:
                 raise OSError(28, "No space left on device")
-            if item.id == self.dies_on:
+            if item.id == self.dies_on and not (self.mark and Path(self.mark).exists()):
+                if self.mark:
+                    Path(self.mark).touch()
                 os._exit(9)
             if self.fails_on and number % self.fails_on == 0:
                 raise KeyError("a\nbad item")

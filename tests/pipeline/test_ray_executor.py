@@ -32,3 +32,18 @@ def test_ray_gives_the_same_corpus_and_the_same_errors(recipe, results, tmp_path
         run(stopping, ["executor=ray"])
     with pytest.raises(FaceLLMError, match=r"^the teacher has gone$"):
         run(stopping, ["executor=local"])  # either may resume what the other began
+
+
+def test_a_shard_whose_actor_dies_is_done_by_the_next_and_one_that_kills_all_ends_the_run(
+    recipe, results, tmp_path
+):
+    mark = tmp_path / "died"
+    once = [{"use": "pipeline_parts:Sieve", "by": 7, "dies_on": "s9", "mark": str(mark)}]
+    on_ray = run(recipe(steps=once), [f"output_dir={tmp_path}/ray", "executor=ray"])
+    assert mark.is_file()
+    local = run(recipe(steps=once), [f"output_dir={tmp_path}/local"])
+    assert results(on_ray) == results(local)
+
+    always = [{"use": "pipeline_parts:Sieve", "by": 7, "dies_on": "s9"}]
+    with pytest.raises(FaceLLMError, match=r"Ray gave up: .*run the same command again"):
+        run(recipe("always.yaml", steps=always), [f"output_dir={tmp_path}/dead", "executor=ray"])

@@ -1,8 +1,7 @@
-"""Ray starts while the sources are read, and one that does not come up is one clear line."""
+"""Ray starts when there is work, and one that does not come up is one clear line."""
 
 import sys
 from itertools import count
-from threading import Event
 from types import ModuleType
 
 import pytest
@@ -21,8 +20,8 @@ from facellm.core.errors import FaceLLMError
     ],
 )
 def test_a_ray_that_does_not_start_or_answer(address, message, monkeypatch):
-    ray, data = ModuleType("ray"), ModuleType("ray.data")
-    ray.data, ray.is_initialized = data, lambda: False
+    ray = ModuleType("ray")
+    ray.is_initialized = lambda: False
 
     def init(**options):
         assert ("num_cpus" in options) is (address is None)
@@ -30,7 +29,6 @@ def test_a_ray_that_does_not_start_or_answer(address, message, monkeypatch):
 
     ray.init = init
     monkeypatch.setitem(sys.modules, "ray", ray)
-    monkeypatch.setitem(sys.modules, "ray.data", data)
     if address is None:
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
     else:
@@ -39,23 +37,20 @@ def test_a_ray_that_does_not_start_or_answer(address, message, monkeypatch):
         connected(2)
 
 
-def test_ray_starts_while_the_source_is_read(tmp_path, monkeypatch):
-    starting, read = Event(), []
+def test_ray_starts_with_the_first_shard_and_takes_no_more_than_it_can_do(tmp_path, monkeypatch):
+    read = []
 
     def shards():
         for number in count():
-            yield number
-            # Only after the first: a run of which everything is finished needs no Ray.
-            assert starting.wait(10), "Ray is not started before the source has ended"
             read.append(number)
+            yield number
 
     def connected(workers):
-        starting.set()
         raise FaceLLMError(f"no Ray for {workers}")
 
     monkeypatch.setattr(executor, "connected", connected)
     job = Job(tmp_path / "a", tmp_path / "b", tmp_path, (), 0)
     with pytest.raises(FaceLLMError, match="no Ray for 2"):  # and the endless source is left
         list(executor.run_shards(job, shards(), 2))
-    assert read
-    assert list(executor.run_shards(job, [], 2)) == []
+    assert read == [0]
+    assert list(executor.run_shards(job, [], 2)) == []  # where all is finished, Ray is not needed
