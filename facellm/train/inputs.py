@@ -29,8 +29,9 @@ class Dialogue:
 
     pictures: list[list[Seen]]
     messages: list[dict[str, Any]]
-    facts: list[Fact] = field(default_factory=list)
-    """What is held true of each face among the views; empty where only the messages say."""
+    facts: list[Fact | None] = field(default_factory=list)
+    """What is held true of each face among the views; None, or an empty list, where only the
+    messages say."""
     name: str = "a conversation"
     """What errors call it."""
 

@@ -8,7 +8,8 @@
 
 Landmarks come from a row's own `landmarks` (for each picture, for each face, 68 points in pixels)
 and `frames` (for each video, a list as the clips of `clips.jsonl` have it), else from the samples
-and clips that `sample_ids` name, else from the finder. Only the train split is read.
+and clips that `sample_ids` name, else from the finder. Where such a sample has labels, they are what
+its row holds true of the faces: a stage that tells labels tells these. Only the train split is read.
 
 A video becomes its frames, a picture each, and a sentence with their times before the question:
 what a model is shown when somebody asks about a clip.
@@ -28,11 +29,12 @@ from torch import Tensor
 
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.grammar import first_error
-from facellm.core.sample import CLIPS, Frame, read_clips, read_samples
+from facellm.core.sample import CLIPS, Face, FaceLabels, Frame, read_clips, read_samples
 from facellm.model.processing import FaceLLMImageProcessor
 from facellm.train.inputs import Dialogue, Seen
 from facellm.train.media import Shelf, unrolled
 from facellm.train.recipe import Corpus
+from facellm.train.telling import Fact
 
 SPEAKERS = {"system": "system", "human": "user", "user": "user", "gpt": "assistant",
             "assistant": "assistant"}  # fmt: skip
@@ -46,6 +48,8 @@ class Talk(NamedTuple):
 
     pictures: list[list[Seen]]
     messages: list[Row]
+    labels: list[FaceLabels | None]
+    """Of each face among the views; None where nobody says."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,10 @@ class Talks:
 
     def dialogue(self, corpus: int, row: int) -> Dialogue:
         """The conversation of a row, its views named as those of corpus number `corpus`."""
-        pictures, messages = self.said[row]
-        named = [[view._replace(corpus=corpus) for view in picture] for picture in pictures]
-        return Dialogue(named, messages, name=self.names[row])
+        talk = self.said[row]
+        named = [[view._replace(corpus=corpus) for view in picture] for picture in talk.pictures]
+        facts = [None if labels is None else Fact(labels) for labels in talk.labels]
+        return Dialogue(named, talk.messages, facts, self.names[row])
 
     def texts(self, row: int) -> list[str]:
         """Everything that is said in a row."""
@@ -186,19 +191,25 @@ def _talk(row: Row, folder: Path, known: "_Known", shelf: Shelf) -> Talk:
     ids = ids if len(ids) == len(kinds) else [None] * len(kinds)
     own = {"image": iter(row.get("landmarks") or []), "video": iter(_frames(row))}
     pictures: list[list[Seen]] = []
+    labels: list[FaceLabels | None] = []
     films = []
     for kind, sample in zip(kinds, ids, strict=True):
         file, given_faces = next(files[kind]), next(own[kind], None)
         if kind == "image":
-            points = known.landmarks.get(sample) if given_faces is None else given_faces
-            pictures.append(shelf.place(file, folder, points))
+            faces = known.faces.get(sample) if given_faces is None else None
+            points = given_faces if faces is None else [face.points for face in faces]
+            views = shelf.place(file, folder, points)
+            pictures.append(views)
+            slots = [view.slot for view in views if view.kind == "face"]
+            labels += [faces[slot].labels if faces else None for slot in slots]
         else:
             film = shelf.film(folder / file, given_faces or known.frames.get(sample, []))
             films.append(film)
             pictures += film.pictures
+            labels += [None for views in film.pictures for view in views if view.kind == "face"]
     rolls = iter(films)
     shown = [m | {"content": unrolled(_parts(m), rolls)} for m in messages] if films else messages
-    return Talk(pictures, shown)
+    return Talk(pictures, shown, labels)
 
 
 def _files(row: Row, kind: str, parts: int) -> list[Any]:
@@ -246,8 +257,8 @@ def _parts(message: Row) -> list[Row]:
 class _Known(NamedTuple):
     """What is known of the media that rows may name, by their ids."""
 
-    landmarks: dict[str, Any]
-    """Points of every face of a picture."""
+    faces: dict[str, list[Face]]
+    """Those of a picture that have points."""
     frames: dict[str, list[Frame]]
     """Of a clip."""
 
@@ -260,4 +271,4 @@ class _Known(NamedTuple):
         if not (folder / "samples.jsonl").is_file() and (frames or corpus.samples is None):
             return cls({}, frames)
         samples = read_samples(folder)
-        return cls({s.id: [f.points for f in s.faces if f.points] for s in samples}, frames)
+        return cls({s.id: [face for face in s.faces if face.points] for s in samples}, frames)

@@ -15,8 +15,8 @@ RECIPES = sorted(FOLDER.glob("*.yaml"))
 
 def test_the_recipes_are_there():
     assert {path.stem for path in RECIPES} == {
-        "attributes_qa", "emotion_cot", "found_faces", "labelled_faces", "own_model", "rig_corpus",
-        "teacher", "video_dynamics",
+        "attributes_qa", "chat", "emotion_cot", "found_faces", "labelled_faces", "own_model",
+        "rig_corpus", "teacher", "video_dynamics",
     }  # fmt: skip
 
 

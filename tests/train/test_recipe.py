@@ -28,11 +28,14 @@ def test_environment_fills_in(path, monkeypatch):
     assert load_recipe(path).seed == 5
 
 
-def test_the_shipped_recipe_is_valid():
+def test_the_shipped_recipes_are_valid_and_one_goes_on_from_the_other():
     from importlib.resources import files
 
-    recipe = load_recipe(files("facellm") / "recipes" / "nano.yaml")
-    assert recipe.model.tower["image_size"] == 112
+    folder = files("facellm") / "recipes"
+    nano, chat = (load_recipe(folder / f"{name}.yaml") for name in ("nano", "chat"))
+    assert nano.model.tower["image_size"] == 112
+    assert chat.model_name_or_path == nano.output_dir / "model"
+    assert any(corpus.rows is not None for corpus in chat.corpora)
 
 
 @pytest.mark.parametrize(

@@ -322,9 +322,14 @@ def test_rows_are_read_as_they_were_written(made, corpus, tmp_path):
         where, samples = write_rows(tmp_path / form, corpus, form)
         talks = load_talks(Corpus(rows=where, samples=samples), images)
         assert len(talks) == 4, form
-        pictures, messages = talks.said[1]
+        pictures, messages, labels = talks.said[1]
         assert [view.kind for view in pictures[0]] == ["face"], form
+        known = [face.labels for face in list(read_samples(corpus))[1].faces]
+        # A row that brings landmarks of its own names no sample: nobody says what the face does.
+        assert labels == ([None] if form == "sharegpt" else known), form
         encoded = encode(processor, talks.dialogue(0, 1))
+        told = known_of(encoded.facts, 1.0, np.random.default_rng(0)).units
+        assert told.isnan().all() == (form == "sharegpt"), form
         whole = processor.apply_chat_template(messages, tokenize=False)
         tokens = processor.patch_tokens + processor.face_tokens
         whole = whole.replace(processor.image_token, processor.image_token * tokens)
