@@ -8,8 +8,9 @@
 
 Landmarks come from a row's own `landmarks` (for each picture, for each face, 68 points in pixels)
 and `frames` (for each video, a list as the clips of `clips.jsonl` have it), else from the samples
-and clips that `sample_ids` name, else from the finder. Where such a sample has labels, they are what
-its row holds true of the faces: a stage that tells labels tells these. Only the train split is read.
+and clips that `sample_ids` name, else from the finder. Where such a sample has labels, they are
+what its row holds true of the faces: a stage that tells labels tells these. Only the train split is
+read.
 
 A video becomes its frames, a picture each, and a sentence with their times before the question:
 what a model is shown when somebody asks about a clip.
