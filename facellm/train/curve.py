@@ -108,11 +108,16 @@ def draw(points: Sequence[Point], path: Path) -> None:
         left.set_ylabel(name)
         left.set_xlabel("training faces")
         right.set_xlabel("parameters")
-        for panel in (left, right):
+        sizes = ([point.faces for point in points], [point.parameters for point in points])
+        for panel, places in zip((left, right), sizes, strict=True):
             panel.set_xscale("log")
+            panel.minorticks_off()
+            shown = sorted(set(places))
+            panel.set_xticks(shown, [f"{place:,}" for place in shown])
             panel.grid(alpha=0.25)
             panel.spines[["top", "right"]].set_visible(False)
-            panel.legend(frameon=False)
+    for panel in grid[0]:
+        panel.legend(frameon=False)
     part = path.with_suffix(".part.png")
     figure.savefig(part, dpi=130)
     part.replace(path)
