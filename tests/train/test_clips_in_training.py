@@ -201,7 +201,9 @@ def test_forms_of_rows(made, tmp_path):
         "messages": [{"role": "user", "content": parts}, first["messages"][1]],
     }  # fmt: skip
     (tmp_path / "c/rows.jsonl").write_text(json.dumps(both))
-    pictures, messages = load_talks(Corpus(rows=tmp_path / "c"), images).said[0]
+    pictures, messages, labels = load_talks(Corpus(rows=tmp_path / "c"), images).said[0]
+    faces = [view for picture in pictures for view in picture if view.kind == "face"]
+    assert labels == [None] * len(faces)
     kinds = "".join(part["type"][0] for part in messages[0]["content"])
     assert kinds == "iiiitiiiiit" and len(pictures) == 9
     assert messages[0]["content"][-1]["text"].endswith("0.3 s. Which?")
