@@ -37,8 +37,6 @@ corpora: install
 	$(PY) -m data_engine.sources.lfw_emotion $(PHOTOS) --finder-model $(FINDER_MODEL) --out corpora/photos
 	CORPUS=corpora/rig $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
 	CORPUS=corpora/photos $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
-	CORPUS=corpora/rig $(VENV)/bin/facellm data data_engine/recipes/chat.yaml limit=4000
-	CORPUS=corpora/photos $(VENV)/bin/facellm data data_engine/recipes/chat.yaml
 
 weights: install
 	$(VENV)/bin/facellm train facellm/recipes/nano.yaml

@@ -30,10 +30,10 @@ from facellm.core.errors import one_line
 from facellm.prompts import Request
 from serve.turns import Done, Work, compared, in_turns, save
 
-STATIC = (8, 32, 128)
+STATIC = {f"static of {size}": size for size in (8, 32, 128)}
 """Requests in a batch of `transformers.generate`: larger ones wait longer for their last answer,
 and answer more requests a second as long as the memory holds them."""
-OTHERS = ("plain", "found", *(f"static of {size}" for size in STATIC))
+OTHERS = ("plain", "found", *STATIC)
 LENGTHS = (8, 200)
 """Tokens of an answer, drawn evenly on a logarithmic scale: many are short, some are long."""
 WARM = 4
@@ -147,7 +147,7 @@ def main(
             "guided": partial(by_vllm, folder, count),
             "plain": partial(by_vllm, without_regions(folder, Path(made)), count),
             "found": partial(by_vllm, folder, count, look=True),
-            **{f"static of {n}": partial(by_transformers, folder, count, n) for n in STATIC},
+            **{name: partial(by_transformers, folder, count, n) for name, n in STATIC.items()},
         }
         rows = in_turns(ways, rounds)
     found = compared(rows, "guided", OTHERS)
