@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from pydantic import field_validator
+
 from data_engine.sources.base import Source, relative
 from data_engine.sources.table import Once
 from data_engine.step import Item, Reject
-from facellm.core.sample import read_samples
+from facellm.core.errors import FaceLLMError, given
+from facellm.core.sample import FaceLabels, Sample, read_samples
 
 
 class Corpus(Source):
@@ -19,6 +22,20 @@ class Corpus(Source):
     name: ClassVar[str] = "corpus"
     licence: ClassVar[str] = "as each sample states"
 
+    without: frozenset[str] = frozenset()
+    """Labels that are left out: text about what a model cannot see teaches it to guess."""
+
+    @field_validator("without")
+    @classmethod
+    def _labels(cls, names: frozenset[str]) -> frozenset[str]:
+        for name in sorted(names):
+            if name not in FaceLabels.model_fields:
+                raise FaceLLMError(
+                    f"without names {given(name)}, which is no label; "
+                    f"expected some of {', '.join(FaceLabels.model_fields)}"
+                )
+        return names
+
     def read(self, out: Path) -> Iterator[Item | Reject]:
         once = Once()
         for number, sample in enumerate(read_samples(self.path), 1):
@@ -26,6 +43,18 @@ class Corpus(Source):
             once.see(sample.id, where)
             file = self.path / sample.image
             if file.is_file():
-                yield sample.model_copy(update={"image": relative(file, out)})
+                yield self._less(sample.model_copy(update={"image": relative(file, out)}))
             else:
                 yield self.reject(file, "no such file", where)
+
+    def _less(self, sample: Sample) -> Sample:
+        if not self.without:
+            return sample
+        faces = [
+            face.model_copy(update={"labels": self._fewer(face.labels)}) for face in sample.faces
+        ]
+        return sample.model_copy(update={"faces": faces})
+
+    def _fewer(self, labels: FaceLabels) -> FaceLabels:
+        kept = labels.model_dump(exclude=set(self.without))
+        return FaceLabels(**{**kept, "weak": labels.weak - self.without})

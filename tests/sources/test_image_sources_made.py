@@ -9,6 +9,7 @@ import miniatures_images as mini
 import pytest
 from miniatures_images import picture, write
 from PIL import Image
+from pydantic import ValidationError
 
 from data_engine.rig.corpus import Job, render_corpus
 from data_engine.sources import lfw_emotion
@@ -20,7 +21,7 @@ from data_engine.sources.rig import Rig
 from data_engine.sources.table import csv_entries, text_entries
 from data_engine.step import Reject
 from facellm.core.errors import FaceLLMError
-from facellm.core.sample import Face, Provenance, Sample, read_samples, write_samples
+from facellm.core.sample import Face, FaceLabels, Provenance, Sample, read_samples, write_samples
 from facellm.faces.mediapipe import FoundFace
 
 
@@ -48,6 +49,20 @@ def test_a_corpus_keeps_everything_but_the_paths(tmp_path: Path) -> None:
         list(Corpus(path=old).items(new))
     with pytest.raises(FaceLLMError, match=r"no samples.jsonl in"):
         list(Corpus(path=new).items(new))
+
+
+def test_a_corpus_is_read_without_some_of_its_labels(tmp_path: Path) -> None:
+    labels = FaceLabels(emotion="anger", gaze=(0.1, 0.2), weak=frozenset({"gaze"}))
+    made = sample("a.png", "a")
+    made = made.model_copy(update={"faces": [made.faces[0].model_copy(update={"labels": labels})]})
+    picture(tmp_path / "images" / "a.png")
+    write_samples(tmp_path / "samples.jsonl", [made])
+    (item,) = Corpus(path=tmp_path, without=frozenset({"gaze"})).items(tmp_path)
+    assert isinstance(item, Sample)
+    assert item.faces[0].labels == FaceLabels(emotion="anger")
+    assert item.faces[0].box == made.faces[0].box
+    with pytest.raises(ValidationError, match=r"without names 'gase', which is no label; expected"):
+        Corpus(path=tmp_path, without=frozenset({"gase"}))
 
 
 def test_paths_are_right_where_the_corpus_folder_is_a_link(tmp_path: Path) -> None:
