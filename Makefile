@@ -38,5 +38,12 @@ corpora: install
 	CORPUS=corpora/rig $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
 	CORPUS=corpora/photos $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
 
+# What they came about by, in one go: see and speak, readings calibrated, talk, three seeds of GRPO.
 weights: install
 	$(VENV)/bin/facellm train facellm/recipes/nano.yaml
+	$(PY) -m facellm.train.calibrate runs/nano/model corpora/rig corpora/rig_found corpora/photos corpora/photos_found --out runs/nano-calibrated
+	CORPUS=corpora/rig $(VENV)/bin/facellm data data_engine/recipes/chat.yaml limit=4000
+	CORPUS=corpora/photos $(VENV)/bin/facellm data data_engine/recipes/chat.yaml
+	$(VENV)/bin/facellm train facellm/recipes/chat.yaml
+	for seed in 0 1 2; do $(VENV)/bin/facellm rl rl/recipes/rig.yaml model_name_or_path=runs/chat/model seed=$$seed output_dir=runs/rl-$$seed evaluate=0 || exit; done
+	$(PY) -m rl.mean runs/rl-0 runs/rl-1 runs/rl-2 --out runs/rl-mean

@@ -3,12 +3,15 @@
     region tokens r (X,15,E), points z (X,68,2) ──► action units v (X,A), expression logits (X,8),
                                                     pose (X,3)
     told: r_k ← r_k + U_a + Σ_b max(0, 1 − |v_a − b|) V_b + Σ_e p_e M_e,   a the k-th unit shown
+          r_15 ← r_15 + Σ_c Σ_b max(0, 1 − |θ_c / 0.2 − b|) P_cb,          θ pitch, yaw, roll
 
 A language model that has to find intensities in region tokens by itself needs far more answers
 than there are faces; here every labelled unit of every face teaches the reading, and what is read
 reaches the language model as if it had been written down: the units that are shown, one a token in
 the order of their numbers, each as a name U_a and a level V_b, b = 0 … 5, interpolated between
-levels. Unlike a concept bottleneck (Koh et al., 2020) the region tokens still pass as they are.
+levels. How the head is held is told in the same way, b = −3 … 3, on the last token alone, where
+hardly a face has a unit. Unlike a concept bottleneck (Koh et al., 2020) the region tokens still
+pass as they are.
 """
 
 from typing import NamedTuple
@@ -35,6 +38,9 @@ LEAST_VARIANCE = 1e-5
 """Added to the variance of a coordinate that hardly varies."""
 SHOWN = 0.5
 """Least intensity of a unit that is told as shown: it rounds to 1, a trace."""
+TURN, TURNS = 0.2, 3
+"""Radians from one level of an angle to the next, and levels to either side; what is beyond is told
+as the last."""
 LOUD = 0.08
 """Standard deviation of what is told, about that of a language model's word embeddings."""
 
@@ -75,6 +81,18 @@ class Known(NamedTuple):
         return Reading(units, felt.clamp_min(1e-6).log(), reading.pose)
 
 
+def near(value: Tensor, first: int, last: int) -> Tensor:
+    """(…, B) share of each level from `first` to `last` in values (…, 1) between them."""
+    steps = torch.arange(first, last + 1, device=value.device, dtype=value.dtype)
+    return F.relu(1 - (value - steps).abs())
+
+
+def added(level_XA: Tensor, correction_AB: Tensor) -> Tensor:
+    """What a correction adds to intensities 0-5 (X, A), interpolated between levels."""
+    within = level_XA.clamp(0, MAX_INTENSITY).unsqueeze(-1)
+    return torch.einsum("xab,ab->xa", near(within, 0, LEVELS - 1), correction_AB)
+
+
 class Shape(nn.Module):
     """68 points as (X, 136) coordinates in the face's own frame, each of mean 0 and variance 1.
 
@@ -111,12 +129,16 @@ class Readings(nn.Module):
     happens there, and corrected by the face as a whole: cheeks rise when lip corners do. The 68
     points in the face's own frame tell how far a feature has moved more finely than patches do;
     they are only as good as the finder, so neither stands alone.
+
+    On people it was not trained on, a reading says more than is there; by how much at each level,
+    `facellm.train.calibrate` measures on people held back, and `correction` takes off.
     """
 
     def __init__(self, config: FaceVisionConfig) -> None:
         super().__init__()
         size = config.region_size
         self.register_buffer("share", unit_regions())
+        self.register_buffer("correction", torch.zeros(len(UNITS), LEVELS))
         self.norm = nn.LayerNorm(size)
         self.unit = nn.Parameter(torch.randn(len(UNITS), size) * size**-0.5)
         self.unit_bias = nn.Parameter(torch.zeros(len(UNITS)))
@@ -145,7 +167,9 @@ class Readings(nn.Module):
         moved = self.moved(self.shape(points_XP2).to(tokens.dtype))
         whole = self.whole(torch.cat([self.narrow(tokens).flatten(-2), moved], -1))
         units, emotion, pose = whole.split([len(UNITS), len(EMOTIONS), 3], -1)
-        return Reading(own + units, emotion, pose)
+        units = own + units
+        units = units + added(units * MAX_INTENSITY, self.correction) / MAX_INTENSITY
+        return Reading(units, emotion, pose)
 
 
 class Telling(nn.Module):
@@ -162,6 +186,7 @@ class Telling(nn.Module):
         self.units = nn.Parameter(torch.randn(len(UNITS), width) * LOUD)
         self.levels = nn.Parameter(torch.randn(LEVELS, width) * LOUD)
         self.emotions = nn.Parameter(torch.randn(len(EMOTIONS), width) * LOUD)
+        self.pose = nn.Parameter(torch.randn(3, 2 * TURNS + 1, width) * LOUD)
 
     def forward(self, reading: Reading) -> Tensor:
         """What is added to the projected region tokens of a face, (X, 15, L).
@@ -172,8 +197,9 @@ class Telling(nn.Module):
         shown_XA = level_XA >= SHOWN
         order_XR = (~shown_XA).long().argsort(dim=1, stable=True)[:, : len(REGIONS)]
         level_XR1 = level_XA.gather(1, order_XR).unsqueeze(-1)
-        steps = torch.arange(LEVELS, device=level_XA.device, dtype=level_XA.dtype)
-        near_XRB = F.relu(1 - (level_XR1 - steps).abs())
-        said_XRL = self.units[order_XR] + near_XRB @ self.levels
+        said_XRL = self.units[order_XR] + near(level_XR1, 0, LEVELS - 1) @ self.levels
         felt_XL = reading.emotion.softmax(-1) @ self.emotions
-        return said_XRL * shown_XA.gather(1, order_XR).unsqueeze(-1) + felt_XL.unsqueeze(1)
+        held_X31 = (reading.pose / TURN).clamp(-TURNS, TURNS).unsqueeze(-1)
+        held_XL = torch.einsum("xcb,cbl->xl", near(held_X31, -TURNS, TURNS), self.pose)
+        said_XRL = said_XRL * shown_XA.gather(1, order_XR).unsqueeze(-1) + felt_XL.unsqueeze(1)
+        return said_XRL + F.pad(held_XL.unsqueeze(1), (0, 0, len(REGIONS) - 1, 0))

@@ -127,8 +127,7 @@ class CaptionTask(Task[CaptionAnswer]):
     def target(self, sample: Sample, rng: random.Random, face: int = 1) -> CaptionAnswer | None:
         """The labelled facts; None where neither emotion nor action units are labelled.
 
-        The head's pose is left out: a caption is about the expression, and a small model that must
-        say something about the head in every caption guesses.
+        The head's pose is left out: a caption is about the expression.
         """
         labels = labels_of(sample, face)
         if labels is None or (labels.emotion is None and labels.action_units is None):

@@ -63,6 +63,7 @@ def test_a_model_in_bfloat16_sees_as_small_movements(readings, points):
 def test_shown_units_are_told_as_a_list():
     telling = Telling(width=16)
     telling.emotions.zero_()
+    telling.pose.zero_()
     units = torch.zeros(1, len(UNITS))
     units[0, [2, 7]] = torch.tensor([0.4, 0.7])  # levels 2 and 3.5
     units[0, 11] = 0.09  # less than a trace
@@ -75,8 +76,20 @@ def test_shown_units_are_told_as_a_list():
 
 
 @torch.no_grad()
+def test_how_the_head_is_held_is_told_on_the_last_token():
+    telling = Telling(width=16)
+    telling.emotions.zero_()
+    pose = torch.tensor([[0.0, 0.3, -9.0]])
+    told = telling(Reading(torch.zeros(1, len(UNITS)), torch.zeros(1, 8), pose))[0]
+    pitch, yaw, roll = telling.pose
+    torch.testing.assert_close(told[14], pitch[3] + (yaw[4] + yaw[5]) / 2 + roll[0])
+    assert not told[:14].any()
+
+
+@torch.no_grad()
 def test_of_more_units_than_tokens_the_last_are_not_told():
     telling = Telling(width=16)
+    telling.pose.zero_()
     told = telling(Reading(torch.ones(2, len(UNITS)), torch.zeros(2, 8), torch.zeros(2, 3)))
     felt = telling.emotions.mean(0)
     for row in told:

@@ -1,5 +1,7 @@
 """Recipes: typed, overridable, and clear about mistakes."""
 
+from pathlib import Path
+
 import pytest
 from tiny_corpus import recipe_text
 
@@ -34,7 +36,10 @@ def test_the_shipped_recipes_are_valid_and_one_goes_on_from_the_other():
     folder = files("facellm") / "recipes"
     nano, chat = (load_recipe(folder / f"{name}.yaml") for name in ("nano", "chat"))
     assert nano.model.tower["image_size"] == 112
-    assert chat.model_name_or_path == nano.output_dir / "model"
+    made = (Path(__file__).parents[2] / "Makefile").read_text().partition("weights: install")[2]
+    calibrated = f"calibrate {nano.output_dir / 'model'} "
+    assert calibrated in made and f"--out {chat.model_name_or_path}\n" in made
+    assert f"model_name_or_path={chat.output_dir / 'model'} " in made
     assert any(corpus.rows is not None for corpus in chat.corpora)
 
 
