@@ -46,4 +46,4 @@ weights: install
 	CORPUS=corpora/photos $(VENV)/bin/facellm data data_engine/recipes/chat.yaml
 	$(VENV)/bin/facellm train facellm/recipes/chat.yaml
 	for seed in 0 1 2; do $(VENV)/bin/facellm rl rl/recipes/rig.yaml model_name_or_path=runs/chat/model seed=$$seed output_dir=runs/rl-$$seed evaluate=0 || exit; done
-	$(PY) -m rl.mean runs/rl-0 runs/rl-1 runs/rl-2 --out runs/rl-mean
+	$(PY) -m rl.mean runs/rl-0 runs/rl-1 runs/rl-2 runs/chat --out runs/rl-mean
