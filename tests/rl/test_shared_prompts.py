@@ -154,7 +154,7 @@ def test_losses_and_gradients_are_those_of_whole_rows(
     trainer.sharing = False
     plain_loss, plain_logps, plain = learned(trainer, batch)
     assert shown < sum(views), "copies of a picture were looked at"
-    assert loss == pytest.approx(plain_loss, abs=2e-6)
+    assert loss == pytest.approx(plain_loss, rel=1e-6, abs=2e-6)  # rel: dapo's is some 50
     told = batch["completion_mask"].bool()
     torch.testing.assert_close(logps[told], plain_logps[told], rtol=0, atol=2e-5)
     assert gradients.keys() == plain.keys()
