@@ -38,7 +38,8 @@ corpora: install
 	CORPUS=corpora/rig $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
 	CORPUS=corpora/photos $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
 
-# What they came about by, in one go: see and speak, readings calibrated, talk, three seeds of GRPO.
+# Weights of the shipped kind: see and speak, readings calibrated, talk, three seeds of GRPO and the
+# mean of these and their start.
 weights: install
 	$(VENV)/bin/facellm train facellm/recipes/nano.yaml
 	$(PY) -m facellm.train.calibrate runs/nano/model corpora/rig corpora/rig_found corpora/photos corpora/photos_found --out runs/nano-calibrated

@@ -11,7 +11,6 @@ falls: isotonic regression (Zadrozny and Elkan, 2002) with few knots, so that a 
 enough. Where a level is rare, `PRIOR` faces that were read rightly keep it near itself.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -20,15 +19,15 @@ import numpy as np
 import torch
 import typer
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoModelForImageTextToText
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import facellm.model  # noqa: F401  (registers the classes that the Auto classes return)
 from facellm.checkpoint import checkpoint_folder
 from facellm.core.errors import FaceLLMError, given, one_line
 from facellm.model.readings import LEVELS, added, near
 from facellm.train.arms import read_faces
+from facellm.train.assemble import save
 from facellm.train.crops import load_crops
 from facellm.train.see import Seer
 
@@ -36,7 +35,6 @@ PRIOR = 10.0
 """Faces at each level, read as they are labelled, that are added to those measured."""
 LEAST = 100
 """Faces with action units that a correction is measured on at least."""
-NAME = "model.vision.readings.correction"
 
 
 def fit(read: Tensor, labels: Tensor) -> Tensor:
@@ -67,7 +65,7 @@ def _fit_one(read: Tensor, labels: Tensor) -> Tensor:
 def calibrate(model: Path, corpora: Sequence[Path], out: Path) -> None:
     """Write the model with its readings corrected on the validation faces of the corpora.
 
-    A correction that the model has already is measured anew. All but this is copied.
+    A correction that the model has already is measured anew; all other weights stay.
 
     Raises:
         FaceLLMError: a model without readings, corpora with fewer than `LEAST` labelled validation
@@ -75,11 +73,13 @@ def calibrate(model: Path, corpora: Sequence[Path], out: Path) -> None:
     """
     if out.exists():
         raise FaceLLMError(f"{given(out)} is there already; choose another folder")
-    vision = AutoModelForImageTextToText.from_pretrained(checkpoint_folder(model)).model.vision
-    if vision.readings is None:
+    folder = checkpoint_folder(model)
+    whole = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
+    readings = whole.model.vision.readings
+    if readings is None:
         raise FaceLLMError(f"{given(model)} has no readings that could be corrected")
-    vision.readings.correction.zero_()
-    seer = Seer(vision)
+    readings.correction.zero_()
+    seer = Seer(whole.model.vision)
     read, labels = [], []
     for corpus in corpora:
         crops = load_crops(corpus, "val")
@@ -95,10 +95,8 @@ def calibrate(model: Path, corpora: Sequence[Path], out: Path) -> None:
     for corpus, found, gold in zip(corpora, read, labels, strict=True):
         errors = [(x - gold).abs().nanmean() for x in (found, found + added(found, correction))]
         print(f"{corpus}: {len(gold)} faces, mean error {errors[0]:.3f} → {errors[1]:.3f}")
-    shutil.copytree(model, out)
-    weights = load_file(out / "model.safetensors")
-    dtype = weights[NAME.replace("correction", "share")].dtype
-    save_file({**weights, NAME: correction.to(dtype)}, out / "model.safetensors", {"format": "pt"})
+    readings.correction.copy_(correction)
+    save(whole, AutoProcessor.from_pretrained(folder), out)
 
 
 def main(

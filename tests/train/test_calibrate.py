@@ -14,10 +14,11 @@ from facellm.core.sample import read_samples, write_samples
 from facellm.model.readings import LEVELS, added
 from facellm.train import run
 from facellm.train.arms import read_faces
-from facellm.train.calibrate import NAME, calibrate, fit
+from facellm.train.calibrate import calibrate, fit
 from facellm.train.crops import load_crops
 from facellm.train.see import Seer
 
+NAME = "model.vision.readings.correction"
 READ = torch.rand(400, 1, generator=torch.Generator().manual_seed(0)) * 5
 
 
