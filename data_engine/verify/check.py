@@ -7,13 +7,15 @@ Kinds: `wrong_unit:AU12`, `negation:AU6`, `wrong_intensity:AU4`, `wrong_side:AU1
 `wrong_region:AU9`, `missing:AU12` (a complete list lacks it), `contradiction:AU12`,
 `wrong_emotion:anger`, `negation:happiness`, `wrong_side:head`, `wrong_pose:head`,
 `wrong_attribute:eyeglasses`, `wrong_age`, `wrong_face`, `unsupported:…` (no label speaks about
-it), `forbidden:identity` and so on, `hedge`, `leak`, `unrelated`, `no_refusal`, `grammar`,
-`wrong_answer:head_pose` and so on for the tasks with exact answers.
+it), `forbidden:identity` and so on, `hedge`, `leak`, `unrelated`, `no_refusal`, `wrong_topic:crime`
+(a refusal names what was not asked), `grammar`, `wrong_answer:head_pose` and so on for the tasks
+with exact answers.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from data_engine.topics import TOPICS, asked_about, named_in
 from data_engine.verify.attributes import attribute_problems, mentions
 from data_engine.verify.claims import Claim, Policy, Problem, Verdict
 from data_engine.verify.exact import exact_answer, exact_problem
@@ -204,10 +206,15 @@ def _whole_answer(found: Read, facts: Sequence[FaceLabels], policy: Policy) -> I
                 yield Problem(f"missing:AU{n}", f"{_named(n)} acts and is not in the list")
 
 
-def _manner(text: str, kind: str, policy: Policy) -> Iterator[Problem]:
+def _manner(text: str, kind: str, policy: Policy, question: str) -> Iterator[Problem]:
     if kind == REFUSAL:
         if not REFUSES.search(text):
             yield Problem("no_refusal", "the text does not say that a picture cannot tell this")
+        asked, named = asked_about(question), named_in(text)
+        if asked and named and asked.isdisjoint(named):
+            topic = min(named)
+            detail = f"the text refuses to say {TOPICS[topic][0]}, which was not asked"
+            yield Problem(f"wrong_topic:{topic}", detail)
     elif policy.hedges and (match := HEDGES.search(text)):
         yield Problem("hedge", f"{match[0]!r} is a hedge; say what is visible")
     if match := LEAKS.search(text):
@@ -271,7 +278,7 @@ def verify(
     if found.listed is None and not text.startswith(("<answer>", "{")):
         if kind == REFUSAL or suspicious(text):
             problems += limit_problems(text, facts, policy, question)
-            problems += _manner(text, kind, policy)
+            problems += _manner(text, kind, policy, question)
         problems += attribute_problems(text, facts)
         if kind != REFUSAL and not _says_enough(found, text, facts, policy):
             problems.append(Problem("unrelated", "the text says nothing checkable about the face"))

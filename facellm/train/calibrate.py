@@ -8,7 +8,9 @@ Of faces like those it learned from, a reading is right on average; of people it
 it reads as slight is often not there at all, and a language model that is told of it makes evidence
 of it. Each unit gets the line through six levels that fits the labels best in squares and nowhere
 falls: isotonic regression (Zadrozny and Elkan, 2002) with few knots, so that a hundred faces are
-enough. Where a level is rare, `PRIOR` faces that were read rightly keep it near itself.
+enough. What is read above its label counts `EXCESS` times as much as what is read below it
+(asymmetric squares: Newey and Powell, 1987), since evidence that is made up is worse than evidence
+left out. Where a level is rare, `PRIOR` faces that were read rightly keep it near itself.
 """
 
 from collections.abc import Sequence
@@ -33,6 +35,10 @@ from facellm.train.see import Seer
 
 PRIOR = 10.0
 """Faces at each level, read as they are labelled, that are added to those measured."""
+EXCESS = 2.0
+"""What a square of intensity read above its label costs, where one below costs 1."""
+ROUNDS = 12
+"""Times that the line is fitted anew to what lies above it; it stands still before."""
 LEAST = 100
 """Faces with action units that a correction is measured on at least."""
 
@@ -51,15 +57,20 @@ def _fit_one(read: Tensor, labels: Tensor) -> Tensor:
     from scipy.optimize import nnls  # comes with the extra `train`
 
     known = ~labels.isnan()
+    read, labels = read[known].double().clamp(0, LEVELS - 1), labels[known].double()
     levels = torch.arange(LEVELS, dtype=torch.float64)
-    shares = near(read[known].double().clamp(0, LEVELS - 1).unsqueeze(-1), 0, LEVELS - 1)
-    weight = PRIOR**0.5
-    rows = torch.cat([shares, weight * torch.eye(LEVELS, dtype=torch.float64)])
-    wanted = torch.cat([labels[known].double(), weight * levels])
+    shares = near(read.unsqueeze(-1), 0, LEVELS - 1)
     # What one level is above the one before it is not negative.
     rising = torch.ones(LEVELS, LEVELS, dtype=torch.float64).tril()
-    steps: NDArray[np.float64] = nnls((rows @ rising).numpy(), wanted.numpy())[0]
-    return (rising @ torch.from_numpy(steps) - levels).float()
+    line = levels
+    for _ in range(ROUNDS):
+        cost = torch.where(shares @ line > labels, EXCESS, 1.0)
+        weight = torch.cat([cost, torch.full_like(levels, PRIOR)]).sqrt()
+        rows = weight[:, None] * torch.cat([shares, torch.eye(LEVELS, dtype=torch.float64)])
+        wanted = weight * torch.cat([labels, levels])
+        steps: NDArray[np.float64] = nnls((rows @ rising).numpy(), wanted.numpy())[0]
+        line = rising @ torch.from_numpy(steps)
+    return (line - levels).float()
 
 
 def calibrate(model: Path, corpora: Sequence[Path], out: Path) -> None:
