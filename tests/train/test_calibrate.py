@@ -14,7 +14,7 @@ from facellm.core.sample import read_samples, write_samples
 from facellm.model.readings import LEVELS, added
 from facellm.train import run
 from facellm.train.arms import read_faces
-from facellm.train.calibrate import calibrate, fit
+from facellm.train.calibrate import EXCESS, calibrate, fit
 from facellm.train.crops import load_crops
 from facellm.train.see import Seer
 
@@ -39,6 +39,18 @@ def test_a_correction_never_puts_a_stronger_reading_below_a_weaker_one():
     labels = 5 - READ
     levels = torch.arange(LEVELS) + fit(READ, labels)[0]
     assert (levels.diff() >= -1e-5).all()
+
+
+def test_what_is_made_up_costs_more_than_what_is_missed():
+    read = torch.full((400, 1), 3.0)
+    labels = torch.tensor([0.0, 3.0]).repeat(200).unsqueeze(1)  # half of the time nothing is there
+    at_three = 3 + fit(read, labels)[0, 3]
+    assert 0.95 < at_three < 1.15  # squares of equal cost would say 1.5
+
+    def cost(level):
+        return EXCESS * level**2 + (3 - level) ** 2
+
+    assert cost(at_three) < min(cost(at_three - 0.1), cost(at_three + 0.1))
 
 
 def test_levels_that_no_face_reaches_stay_near_themselves():

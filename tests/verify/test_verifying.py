@@ -187,6 +187,21 @@ def test_refusals_must_refuse_and_say_nothing_wrong():
     assert "forbidden:diagnosis" in kinds("The person is depressed.", kind="refusal")
 
 
+def test_refusals_name_what_was_asked_or_leave_it_unnamed():
+    lying = "I cannot say whether someone tells the truth; a face is no evidence for it."
+    unnamed = "I can't tell that from a picture. I can describe the facial movements."
+
+    def wrong(text, question):
+        return kinds(text, kind="refusal", question=question)
+
+    assert wrong(lying, "Is she lying?") == wrong(unnamed, "Is she lying?") == []
+    assert wrong(lying, "who is this") == ["wrong_topic:honesty"]
+    assert wrong(lying, "What should I cook tonight?") == ["wrong_topic:honesty"]
+    # In other words than the engine's own, nobody knows what was asked or what is refused.
+    assert wrong(lying, "Would you believe a word of this?") == []
+    assert wrong("A face does not show who this gentleman is.", "Is she lying?") == []
+
+
 def test_every_wording_of_a_unit_reads_as_that_unit():
     for number, wording in CLAUSES.items():
         labels = FaceLabels(action_units={**EVERY, number: 3.0})

@@ -1,10 +1,12 @@
 """What single writers say about faces whose labels are known by heart."""
 
 import random
+from collections import Counter
 
 import pytest
 from writer_samples import clip, exchanges, picture, random_labels
 
+from data_engine.topics import THAT, TOPICS, asked_about, named_in
 from data_engine.writers import WRITERS
 from data_engine.writers.base import Style
 from data_engine.writers.meaning import (
@@ -15,10 +17,12 @@ from data_engine.writers.meaning import (
     rivals_excluded,
 )
 from data_engine.writers.multi_turn import MAX_TURNS
+from data_engine.writers.refusal import REASONS
 from facellm.core.facs import PROTOCOLS
 from facellm.core.grammar import parse_response
 from facellm.core.sample import Event, FaceLabels
 from facellm.tasks.events import all_events, events_of, series_of
+from facellm.tasks.wording import PEOPLE
 
 RIG = PROTOCOLS["rig23"].units
 
@@ -217,6 +221,31 @@ def test_refusals_state_nothing_and_offer_something() -> None:
     for text in found:
         assert "(AU" not in text and "happ" not in text
         assert text.count(".") + text.count("?") <= 4
+
+
+def test_refusals_name_their_topic_or_call_it_that() -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(200):
+        for draft in WRITERS["refusal"]().drafts(picture(HAPPY), random.Random(seed)):
+            question, text = (message.content[-1].text for message in draft.messages)
+            topic = draft.truth["topic"]
+            assert topic in asked_about(question)
+            named = named_in(text)
+            assert named == {topic} or (not named and THAT in text)
+            counts[topic] += 1
+            counts["unnamed"] += not named
+            if topic == "elsewhere":
+                assert not named and not any(why in text for why in REASONS if why)
+    assert counts.keys() == {*TOPICS, "unnamed"}
+    assert 0.48 < counts["unnamed"] / 800 < 0.6  # half of the others, and all of `elsewhere`
+
+
+def test_questions_of_a_topic_are_known_whoever_they_are_about() -> None:
+    for topic, (_, questions) in TOPICS.items():
+        for question in questions:
+            for who in PEOPLE:
+                assert asked_about(question.format(**who._asdict())) == {topic}
+    assert asked_about("What is AU12?") == asked_about("Who painted this face?") == frozenset()
 
 
 def test_events_have_onset_apex_and_offset() -> None:
