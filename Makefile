@@ -38,8 +38,8 @@ corpora: install
 	CORPUS=corpora/rig $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
 	CORPUS=corpora/photos $(VENV)/bin/facellm data data_engine/recipes/found_faces.yaml
 
-# Weights of the shipped kind: see and speak, readings calibrated, talk, three seeds of GRPO and the
-# mean of these and their start.
+# Weights of the shipped kind: see and speak, readings calibrated, talk, three seeds of GRPO, the
+# mean of these and their start, and how sure it may be of expressions.
 weights: install
 	$(VENV)/bin/facellm train facellm/recipes/nano.yaml
 	$(PY) -m facellm.train.calibrate runs/nano/model corpora/rig corpora/rig_found corpora/photos corpora/photos_found --out runs/nano-calibrated
@@ -48,3 +48,4 @@ weights: install
 	$(VENV)/bin/facellm train facellm/recipes/chat.yaml
 	for seed in 0 1 2; do $(VENV)/bin/facellm rl rl/recipes/rig.yaml model_name_or_path=runs/chat/model seed=$$seed output_dir=runs/rl-$$seed evaluate=0 || exit; done
 	$(PY) -m rl.mean runs/rl-0 runs/rl-1 runs/rl-2 runs/chat --out runs/rl-mean
+	$(PY) -m eval.temper runs/rl-mean corpora/photos corpora/photos_found --out runs/weights

@@ -30,8 +30,10 @@ REASON_LIMIT = 120
 class Describer:
     """Asks about faces and reads the answers. Stateless after construction."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.emotions = WordTree(tokenizer, '<answer>{"emotion": "', EMOTIONS, '"}</answer>')
+    def __init__(self, tokenizer: Tokenizer, temperature: float = 1.0) -> None:
+        """`temperature` is the model's `expression_temperature`."""
+        answer = '<answer>{"emotion": "', EMOTIONS, '"}</answer>'
+        self.emotions = WordTree(tokenizer, *answer, temperature)
 
     def requests(self, image: Image.Image, faces: Sequence[Face]) -> list[Request]:
         """All requests for a picture, the same number for each face, face by face."""

@@ -22,6 +22,7 @@ from facellm.checkpoint import model_name
 from facellm.core.errors import FaceLLMError, given
 from facellm.core.sample import Face
 from facellm.evidence_map import EvidenceMap
+from facellm.model.configuration import expression_temperature
 from facellm.prompts import Completion, Request, landmarks_of
 
 BATCH = 16
@@ -45,6 +46,11 @@ class TransformersEngine:
         self.name = model_name(folder)
         self.processor, self.model = _load(folder, self.device)
         self.tokenizer = self.processor.tokenizer
+
+    @property
+    def expression_temperature(self) -> float:
+        """What the model's probabilities of expressions are tempered by."""
+        return expression_temperature(self.model.config)
 
     @property
     def max_faces(self) -> int:

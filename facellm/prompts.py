@@ -83,9 +83,21 @@ class WordTree:
     that share tokens branch again later, each branch one more look.
     """
 
-    def __init__(self, tokenizer: Tokenizer, before: str, words: Sequence[str], after: str) -> None:
-        """Find the branches of `before + word + after`, which need not be cut at token borders."""
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        before: str,
+        words: Sequence[str],
+        after: str,
+        temperature: float = 1.0,
+    ) -> None:
+        """Find the branches of `before + word + after`, which need not be cut at token borders.
+
+        Probabilities become p^(1/temperature) over their sum: over 1, a model that is surer than it
+        is right doubts more (Guo et al., 2017).
+        """
         self.words = tuple(words)
+        self.temperature = temperature
         ids = {
             word: tuple(tokenizer.encode(before + word + after, add_special_tokens=False))
             for word in words
@@ -113,7 +125,9 @@ class WordTree:
             for token, group in branch.groups.items():
                 for word in group:
                     probability[word] *= weights[token] / total
-        return probability
+        tempered = {word: p ** (1 / self.temperature) for word, p in probability.items()}
+        total = sum(tempered.values())
+        return {word: p / total for word, p in tempered.items()}
 
 
 def _branches(

@@ -59,7 +59,7 @@ class FaceReader:
     def __init__(self, engine: "TransformersEngine", finder: Finder) -> None:
         self.engine = engine
         self.finder = finder
-        self._describer = Describer(engine.tokenizer)
+        self._describer = Describer(engine.tokenizer, engine.expression_temperature)
 
     def describe(self, image: ImageSource, faces: Sequence[Face] | None = None) -> FaceReport:
         """Read every face of a picture.

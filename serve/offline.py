@@ -48,12 +48,15 @@ class VllmEngine:
     """Answers many requests at once; decoding is greedy."""
 
     def __init__(self, llm: Any, name: str, folder: Path) -> None:
-        from transformers import AutoProcessor
+        from transformers import AutoConfig, AutoProcessor
+
+        from facellm.model.configuration import expression_temperature
 
         self.name = name
         self.llm = llm
         self.processor = AutoProcessor.from_pretrained(folder)
         self.tokenizer = self.processor.tokenizer
+        self.expression_temperature = expression_temperature(AutoConfig.from_pretrained(folder))
 
     @property
     def max_faces(self) -> int:

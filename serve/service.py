@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 from PIL import Image
-from transformers import AutoProcessor
+from transformers import AutoConfig, AutoProcessor
 from vllm.engine.protocol import EngineClient
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 
@@ -16,6 +16,7 @@ from facellm.core.report import FaceReport
 from facellm.core.sample import Face
 from facellm.describe import Describer
 from facellm.evidence_map import EvidenceMap
+from facellm.model.configuration import expression_temperature
 from facellm.prompts import Completion, Request, landmarks_of
 from facellm.reader import question_about
 from serve.clips import with_frames
@@ -35,7 +36,8 @@ class FaceService:
         self.model = names[0] if names else str(args.model)
         self._engine = engine
         self._processor = AutoProcessor.from_pretrained(args.model)
-        self._describer = Describer(self._processor.tokenizer)
+        temperature = expression_temperature(AutoConfig.from_pretrained(args.model))
+        self._describer = Describer(self._processor.tokenizer, temperature)
         self._finder = server_finder()
         self._connector = FaceMediaConnector(
             allowed_local_media_path=args.allowed_local_media_path,

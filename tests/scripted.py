@@ -40,6 +40,7 @@ class ScriptedEngine:
 
     name = "facellm-scripted"
     max_faces = 2
+    expression_temperature = 1.0
 
     def __init__(self) -> None:
         self.tokenizer = ScriptedTokenizer()

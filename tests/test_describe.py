@@ -56,6 +56,15 @@ def report(*answered: list[Completion]) -> FaceReport:
     return Describer(Words()).report(IMAGE, faces, flat, "given", "facellm-test")
 
 
+def test_probabilities_are_tempered_as_the_model_asks() -> None:
+    plain = report(answers()).faces[0].expression
+    tempered = Describer(Words(), 2.0).report(IMAGE, [face()], answers(), "given", "facellm-test")
+    root = 0.65**0.5 / (0.65**0.5 + 7 * 0.05**0.5)
+    assert plain.probabilities["happiness"] == pytest.approx(0.65)
+    assert tempered.faces[0].expression.probabilities["happiness"] == pytest.approx(root)
+    assert tempered.faces[0].expression.label == plain.label == "happiness"
+
+
 def test_every_face_is_asked_alone() -> None:
     requests = Describer(Words()).requests(IMAGE, [face(), face(10)])
     assert len(requests) == 2 * 4

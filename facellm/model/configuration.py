@@ -67,6 +67,11 @@ class FaceVisionConfig(PreTrainedConfig):
         return len(REGIONS) if self.read_out else 0
 
 
+def expression_temperature(config: PreTrainedConfig) -> float:
+    """A model's `expression_temperature`; 1 for stock models, which have none."""
+    return getattr(config, "expression_temperature", 1.0)
+
+
 class FaceLLMConfig(PreTrainedConfig):
     """Vision part plus any causal language model of transformers."""
 
@@ -78,6 +83,9 @@ class FaceLLMConfig(PreTrainedConfig):
     vision_config: dict | PreTrainedConfig | None = None
     text_config: dict | PreTrainedConfig | None = None
     image_token_id: int = 0
+    expression_temperature: float = 1.0
+    """What tempers the probabilities of expressions, p^(1/T) over their sum; 1 leaves them as the
+    language model has them. Measured by `eval.temper`."""
     tie_word_embeddings: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
