@@ -99,6 +99,11 @@ class FaceLLMConfig(PreTrainedConfig):
             kind = self.text_config.get("model_type", "qwen3")
             self.text_config = CONFIG_MAPPING[kind](**self.text_config)
         self.tie_word_embeddings = bool(self.text_config.tie_word_embeddings)
+        if not self.expression_temperature > 0:
+            raise FaceLLMError(
+                f"expression_temperature is {self.expression_temperature}; expected more than 0, "
+                "1 leaves probabilities as they are"
+            )
         if self.vision_config.grid_size % self.vision_config.pool:
             raise FaceLLMError(
                 f"pool {self.vision_config.pool} does not divide the grid of "

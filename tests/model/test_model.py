@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Auto
 
 from facellm.core.errors import FaceLLMError
 from facellm.core.regions import REGIONS
-from facellm.model import build, vision_config
+from facellm.model import FaceLLMConfig, build, vision_config
 from facellm.model.build import DEBUG_TEXT, DEBUG_TOWER, train_tokenizer
 
 TOWERS = {
@@ -162,3 +162,9 @@ def test_loads_in_a_fresh_process_without_remote_code(checkpoint):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["FaceLLMForConditionalGeneration", "FaceLLMProcessor"]
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_a_temperature_that_tempers_nothing_is_refused(temperature):
+    with pytest.raises(FaceLLMError, match="expression_temperature is .*; expected more than 0"):
+        FaceLLMConfig(expression_temperature=temperature)
