@@ -166,5 +166,5 @@ def test_loads_in_a_fresh_process_without_remote_code(checkpoint):
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_a_temperature_that_tempers_nothing_is_refused(temperature):
-    with pytest.raises(FaceLLMError, match="expression_temperature is .*; expected more than 0"):
+    with pytest.raises(FaceLLMError, match=r"expression_temperature is .*; expected more than 0"):
         FaceLLMConfig(expression_temperature=temperature)
