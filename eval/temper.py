@@ -21,13 +21,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-import facellm
 from facellm.core.emotions import EMOTIONS
 from facellm.core.errors import FaceLLMError, given, one_line
 from facellm.core.sample import Face, read_samples
 from facellm.faces import load_image
 from facellm.prompts import Request, landmarks_of
-from facellm.reader import FaceReader
+from facellm.reader import FaceReader, load
 from facellm.tasks import TASKS
 
 LEAST = 100
@@ -101,7 +100,7 @@ def temper(model: Path, corpora: Sequence[Path], out: Path) -> float:
             f"the corpora have {len(faces)} validation faces with an expression and landmarks; "
             f"a temperature is measured on {LEAST} or more"
         )
-    reader = facellm.load(model)
+    reader = load(model)
     likely = _likely(reader, faces)
     right = np.array([EMOTIONS.index(face.labels.emotion) for _, face in faces])
     more = fit(likely, right)
