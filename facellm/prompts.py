@@ -125,6 +125,8 @@ class WordTree:
             for token, group in branch.groups.items():
                 for word in group:
                     probability[word] *= weights[token] / total
+        if self.temperature == 1:
+            return probability
         tempered = {word: p ** (1 / self.temperature) for word, p in probability.items()}
         total = sum(tempered.values())
         return {word: p / total for word, p in tempered.items()}
