@@ -32,8 +32,8 @@ class Describer:
 
     def __init__(self, tokenizer: Tokenizer, temperature: float = 1.0) -> None:
         """`temperature` is the model's `expression_temperature`."""
-        answer = '<answer>{"emotion": "', EMOTIONS, '"}</answer>'
-        self.emotions = WordTree(tokenizer, *answer, temperature)
+        before, after = '<answer>{"emotion": "', '"}</answer>'
+        self.emotions = WordTree(tokenizer, before, EMOTIONS, after, temperature)
 
     def requests(self, image: Image.Image, faces: Sequence[Face]) -> list[Request]:
         """All requests for a picture, the same number for each face, face by face."""
